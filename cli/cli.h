@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 typedef struct {
-    /* options every command takes */
+    /* options that every command has */
     gboolean json, quiet;
     gint threads;
     gint64 seed;
@@ -18,12 +18,12 @@ typedef struct {
     JsonObject *result;  /* printed with --json */
     JsonObject *stages;  /* per stage: made, kept, seconds */
     JsonArray *problems; /* of {"stage", "id", "message"} */
-    JsonArray *warnings; /* of strings, each once, in the order in which they came */
+    JsonArray *warnings; /* of strings, each once, in order of appearance */
     GHashTable *warned;  /* the same as a set */
     RmilMonitor monitor;
     GMutex lock;
-    char *shown; /* what the progress line shows now */
-    char *note;  /* how it goes, behind it */
+    char *shown; /* current text of the progress line */
+    char *note;  /* text after it */
     gint64 started, printed;
     int64_t first;
 } Cli;
@@ -55,18 +55,18 @@ typedef struct {
 extern const CliCommand cli_commands[]; /* ends with an empty one */
 
 typedef enum {
-    CLI_THREADS = 1, /* works on several threads */
+    CLI_THREADS = 1, /* uses several threads */
     CLI_SEED = 2,    /* draws random numbers */
-    CLI_RESUMES = 4  /* goes on where it was interrupted, which Ctrl-C then says */
+    CLI_RESUMES = 4  /* continues where it was interrupted; Ctrl-C says so */
 } CliTraits;
 
 typedef struct {
     const char *arguments;   /* "COHORT -o DIR" */
     const char *summary;     /* one line */
     const char *description; /* the rest of the help, or NULL */
-    int least, most;         /* how many arguments remain after options; most < 0: any number */
+    int least, most;         /* number of arguments after the options; most < 0: any number */
     CliTraits traits;
-    const char *examples; /* command lines, one a line, without "rankmil " */
+    const char *examples; /* command lines, one per line, without "rankmil " */
 } CliUsage;
 
 typedef struct {
@@ -74,40 +74,40 @@ typedef struct {
     const GOptionEntry *entries; /* ends with an empty one; NULL: end of the list of groups */
 } CliGroup;
 
-/* memory.c: once, before anything else. */
+/* memory.c: called once, before anything else. */
 void memory_begin(void);
-/* How many of so many threads a limit on address space allows; says when they are fewer. */
+/* The number of threads, at most `threads`, that a limit on address space allows; says so if it is smaller. */
 int memory_threads(Cli *cli, int threads);
 
-/* Parses options; afterwards argv[1 … argc−1] are the arguments. "--" ends the options. FALSE: wrong usage or --help, *status is
- * the exit status. The caller ends with cli_done in any other case. */
+/* Parses options; afterwards argv[1 … argc−1] are the arguments. "--" ends the options. FALSE: wrong usage or --help, and *status is the
+ * exit status. Otherwise the caller must end with cli_done. */
 gboolean cli_begin(Cli *cli, int *argc, char ***argv, const CliUsage *usage, const CliGroup *groups, int *status);
-/* A command line that was parsed before, from a record: "run" first, of which *rest gets what are no options (g_strfreev, after a failure
- * too). Says and prints nothing. */
+/* Parses a recorded command line, which starts with "run". *rest receives the arguments that are not options (g_strfreev, after a failure,
+ * too). Prints nothing. */
 gboolean cli_parse_again(char **arguments, const CliGroup *groups, char ***rest, GError **error);
-/* Prints the result (with --json), frees, and returns 0, or 1 when there were problems. */
+/* Prints the result (with --json), frees the state, and returns 0, or 1 if there were problems. */
 int cli_done(Cli *cli);
-/* Reports an error that ends the command; frees it; returns 1. Frees the state like cli_done. */
+/* Reports an error that ends the command, frees it, and returns 1. Frees the state as cli_done does. */
 int cli_fail(Cli *cli, GError *error);
-/* Wrong usage found after parsing: prints, frees, returns 2. */
+/* Wrong usage found after parsing: prints it, frees the state, returns 2. */
 int cli_usage(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* One slide (or run) failed at one stage; the rest goes on. Frees the error. Thread-safe. */
+/* One slide (or run) failed at one stage; the others continue. Frees the error. Thread-safe. */
 void cli_problem(Cli *cli, const char *stage, const char *id, GError *error);
-/* Removes a folder and all in it; a link goes, not what it points to. Nothing there: done. */
+/* Removes a folder with everything in it; a link is removed, but not its target. Does nothing if the path does not exist. */
 gboolean remove_tree(const char *path, GError **error);
-/* Prints text, whose control characters but line ends are shown, not obeyed. Everything that is printed goes this way. */
+/* Prints text with its control characters escaped, except line ends. All output goes through this function. */
 void cli_print(FILE *to, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void cli_vprint(FILE *to, const char *format, va_list arguments) G_GNUC_PRINTF(2, 0);
 /* A message as one line of bounded length, in UTF-8; free with g_free. */
 char *cli_message(const char *text);
-/* Warnings that an object carries (NULL-terminated, or NULL), each said once however often it comes. */
+/* Warnings of an object (NULL-terminated, or NULL), each printed only once. */
 void cli_warn_all(Cli *cli, const char *const *warnings);
-/* A line for people on stdout; nothing with --json or --quiet. */
+/* A line for users on stdout; nothing with --json or --quiet. */
 void cli_say(Cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 gboolean cli_json_write(JsonObject *object, const char *path, GError **error);
 JsonObject *cli_json_read(const char *path, GError **error);
-/* Members with NaN or infinite numbers become null, which JSON has. */
+/* NaN and infinite numbers, which JSON does not have, become null. */
 void cli_json_number(JsonObject *object, const char *name, double value);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* How many slides have which resolution: a mix is worth a look, for tiles are resampled to one. */
+/* How many slides have which resolution. A mix is worth reporting, because tiles are resampled to one. */
 static void report_mpp(Cli *cli, const RmilCheck *check) {
     JsonObject *mix = json_object_new();
     for (guint i = 0; i < check->mpp->len; i++) {
@@ -17,7 +17,7 @@ static void report_mpp(Cli *cli, const RmilCheck *check) {
     json_object_set_object_member(cli->result, "mpp", mix);
 }
 
-/* What the tissue of how many slides loses, as far as a coarse mask shows it. */
+/* How many slides lose which tissue, as far as a coarse mask shows it. */
 static void report_left_out(Cli *cli, const RmilCohort *cohort, const RmilCheck *check, const RmilPrepareOptions *options) {
     for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++) {
         int64_t slides = 0, worst = 0;
@@ -33,7 +33,7 @@ static void report_left_out(Cli *cli, const RmilCohort *cohort, const RmilCheck 
         cli_say(cli, "left out as blur: not known yet, since blur is measured on each tile when slides are tiled");
 }
 
-/* What a tile is of these slides, where the usual encoder is meant. */
+/* The size of a tile on these slides, if the default encoder is used. */
 static void report_tiles(Cli *cli, const RmilPrepareOptions *o) {
     JsonObject *tiles = json_object_new();
     g_autoptr(GString) said = g_string_new(NULL);
@@ -51,7 +51,7 @@ static void report_tiles(Cli *cli, const RmilPrepareOptions *o) {
     json_object_set_object_member(cli->result, "tiles", tiles);
 }
 
-/* A table of splits says the sets, whatever the cohort's own column says. */
+/* The sets: from a table of splits if there is one, whatever the cohort's own column says. */
 static char *spoken_sets(const RmilCohort *cohort, const RmilTrainOptions *options) {
     const char *fixed = rmil_train_options_get(options, "splits");
     if (fixed) {
@@ -135,7 +135,7 @@ static gboolean has_targets(const RmilCohort *cohort) {
     return FALSE;
 }
 
-/* What training would say of the table. */
+/* What training would report about the table. */
 static void report_table(Cli *cli, const RmilCohort *cohort, const RmilTrainOptions *options) {
     g_autoptr(GArray) twins = rmil_cohort_twins(cohort);
     g_autoptr(GError) undivided = NULL;
@@ -146,7 +146,7 @@ static void report_table(Cli *cli, const RmilCohort *cohort, const RmilTrainOpti
     if (undivided) rmil_monitor_warn(&cli->monitor, "too few slides to train on: %s", undivided->message);
 }
 
-/* Nothing is written: the folder is of no account. */
+/* Nothing is written, so the folder does not matter. */
 static gboolean check(Cli *cli, const char *table, RmilPrepareOptions *preparation, const RmilTrainOptions *options, Reading *reading,
                       GError **error) {
     g_autoptr(RmilWork) work = prepare_open(cli, ".", preparation, table, reading, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil cohort LAYOUT DIR: the cohort table of a data set, from its own folders. */
+/* rankmil cohort LAYOUT DIR: drafts the cohort table of a data set from its folders. */
 #include "cli.h"
 
 int command_cohort(int argc, char **argv) {

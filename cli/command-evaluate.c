@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil evaluate RUN: what a run's predictions are worth; on another cohort with --cohort. */
+/* rankmil evaluate RUN: metrics of a run's predictions; on another cohort with --cohort. */
 #include "found.h"
 #include "metrics.h"
 #include "models.h"
@@ -10,7 +10,7 @@
 /* The rows of one α. */
 typedef struct {
     double alpha, sums[3];
-    GPtrArray *slides; /* ids of the table */
+    GPtrArray *slides; /* ids in the table */
     GArray *met;
 } AtAlpha;
 
@@ -29,7 +29,7 @@ static AtAlpha *at_alpha(GPtrArray *all, double alpha) {
     return at;
 }
 
-/* predictions: rows that name the slides' patients. */
+/* predictions: rows with the slides' patients. */
 static gboolean summarise_localisation(Cli *cli, const char *folder, const GArray *predictions, JsonObject *out, GError **error) {
     g_autofree char *path = g_build_filename(folder, "localisation.csv", NULL);
     gboolean there;
@@ -71,7 +71,7 @@ static gboolean summarise_localisation(Cli *cli, const char *folder, const GArra
     return TRUE;
 }
 
-/* The test rows of a training's folder, and its training rows. */
+/* The test rows and training rows of a training's folder. */
 static gboolean read_tests(const char *folder, Measured *measured, GStringChunk *strings, GError **error) {
     g_autoptr(GArray) rows = rmil_run_predictions(folder, &measured->task, strings, error);
     if (!rows) return FALSE;
@@ -105,8 +105,8 @@ static gboolean evaluate_folder(Cli *cli, const char *folder, RmilMeasuring how,
 
 /* -- another cohort ---------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    GHashTable *ids, *patients, *digests; /* of what a model has seen in training or validation; digests -> id there */
-    int64_t unknown;                      /* models whose folder does not say */
+    GHashTable *ids, *patients, *digests; /* of all that the models have seen in training or validation; digests -> id there */
+    int64_t unknown;                      /* number of models whose folder does not say what they have seen */
 } Seen;
 
 static gboolean add_seen(Seen *seen, const char *folder, GError **error) {
@@ -136,7 +136,7 @@ static void note_overlap(GString *list, int64_t *count, const char *what) {
     else if (*count == 6) g_string_append(list, ", …");
 }
 
-/* External validation on slides that the model was trained on proves nothing: said by content, by patient and by id. */
+/* External validation must not use slides that the model was trained on: warns of the same content, patients and ids. */
 static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
     g_autoptr(GString) same = g_string_new(NULL), patients = g_string_new(NULL), ids = g_string_new(NULL);
     int64_t n_same = 0, n_patients = 0, n_ids = 0;
@@ -174,7 +174,7 @@ static void warn_seen(Cli *cli, const Seen *seen, const RmilTrainData *data) {
                                    "tell whether this cohort contains some of them");
 }
 
-/* Ranking needs both classes: said of the cohort, before any model is applied. */
+/* Ranking needs both classes: checks the cohort before any model is applied. */
 static gboolean enough_known(const RmilCohort *cohort, GError **error) {
     const RmilTask *task = &cohort->task;
     int64_t known = 0, of[2] = {0};
@@ -212,7 +212,7 @@ static gboolean check_seen(Cli *cli, const Models *models, const RmilTrainData *
 }
 
 /* -- its folder ---------------------------------------------------------------------------------------------------------------- */
-/* DIR holds nothing, or an earlier evaluation of this cohort, which is removed: nothing of it is averaged with this one. */
+/* DIR must be empty, or hold an earlier evaluation of this cohort, which is removed so that it is not averaged with this one. */
 static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, GError **error) {
     static const char *const products[] = {"runs", "predictions.csv", "localisation.csv", "metrics.json", "run.json"};
     g_autofree char *record = g_build_filename(folder, "run.json", NULL), *runs = g_build_filename(folder, "runs", NULL),
@@ -238,10 +238,10 @@ static gboolean clear_output(Cli *cli, const char *folder, const char *cohort, G
     return TRUE;
 }
 
-/* The record of the training that a model comes from, beside what the model says here. */
+/* Copies the record of the training that a model comes from to the model's predictions here. */
 static gboolean copy_record(const char *from, const char *to, GError **error) {
     g_autofree char *source = g_build_filename(from, "run.json", NULL), *target = g_build_filename(to, "run.json", NULL);
-    if (!g_file_test(source, G_FILE_TEST_EXISTS)) return TRUE; /* a model file alone */
+    if (!g_file_test(source, G_FILE_TEST_EXISTS)) return TRUE; /* only a model file */
     gsize size;
     g_autofree char *text = rmil_file_read(source, (gsize)64 << 20, &size, error);
     return text && rmil_file_write(target, text, size, error);
@@ -252,7 +252,7 @@ typedef struct {
     int64_t seed;
 } Member;
 
-/* What DIR is, so that the report and a later call know: which models, on which cohort, and what was said of it. */
+/* Records what DIR is, for the report and later calls: which models, on which cohort, and the warnings. */
 static gboolean write_record(Cli *cli, const Models *models, const char *run, const char *cohort, const char *folder, const GArray *members,
                              GError **error) {
     g_autoptr(JsonObject) out = json_object_new();
@@ -287,7 +287,7 @@ static gboolean write_record(Cli *cli, const Models *models, const char *run, co
     return cli_json_write(out, path, error);
 }
 
-/* Each model on the cohort's features: predictions.csv and localisation.csv in `folder` (of several models in runs/METHOD/SEED
+/* Applies each model to the cohort's features: predictions.csv and localisation.csv in `folder` (for several models in runs/METHOD/SEED
  * below it, so that they are evaluated like a run), all rows "test". */
 static gboolean apply_models(Cli *cli, const Models *models, const char *run, const char *cohort, const RmilTrainData *data,
                              const char *folder, GError **error) {
@@ -347,14 +347,14 @@ static gboolean apply_to_cohort(Cli *cli, const char *run, const char *method, c
 }
 
 /* -- all runs of a folder -------------------------------------------------------------------------------------------------------- */
-/* The same slides in every training: the mean of the models. Each slide in one: cross-validation. */
+/* If all trainings have the same test slides: the mean of the models. If each slide is tested once: cross-validation. */
 static char *pool_title(RmilTests tests, guint trainings, const char *method) {
     if (tests == RMIL_TESTS_SAME) return g_strdup_printf("%s, mean of %u models", method, trainings);
     if (tests == RMIL_TESTS_FOLDS) return g_strdup_printf("%s, out-of-fold predictions of %u folds, pooled", method, trainings);
     return g_strdup_printf("%s, pool of %u trainings: a slide's probability is the mean of those that tested it", method, trainings);
 }
 
-/* Several trainings of one method put together, as the report does. */
+/* Pools several trainings of one method, as the report does. */
 static gboolean evaluate_mean(Cli *cli, const GPtrArray *folders, const char *method, RmilMeasuring how, JsonArray *results,
                               GError **error) {
     g_autoptr(GPtrArray) trainings = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);

@@ -7,7 +7,7 @@
 
 #define USUAL_CUT 0.5
 
-/* A table of labels 0 and 1 and scores in any unit, of `split` (NULL: all) where it has that column. */
+/* A table with labels 0 and 1 and scores in any unit; only the rows of `split` if it has that column (NULL: all). */
 static gboolean read_scores(const char *path, const char *label_column, const char *score_column, const char *split, Measured *out,
                             GError **error) {
     g_autoptr(RmilTable) table = rmil_table_read(path, error);
@@ -36,7 +36,7 @@ static gboolean read_scores(const char *path, const char *label_column, const ch
     return TRUE;
 }
 
-/* Does the table have columns p_NAME, risk, or value and predicted, so that it says by itself what is predicted? */
+/* Does the table have columns p_NAME, risk, or value and predicted, so that the task is clear? */
 static gboolean tells_task(const char *path) {
     g_autoptr(RmilTable) table = rmil_table_read(path, NULL);
     gboolean tells = table && (rmil_table_find(table, "risk") >= 0 ||
@@ -61,7 +61,7 @@ static gboolean read_predictions(const char *path, const char *split, GStringChu
     return TRUE;
 }
 
-/* Scores that are no probabilities, at a cut that nobody chose. */
+/* Warns if scores are not probabilities but are cut at a default cut-off. */
 static void doubt_cut(Cli *cli, const GArray *rows, const char *path, double cut) {
     double low = INFINITY, high = -INFINITY;
     for (guint i = 0; i < rows->len; i++) {

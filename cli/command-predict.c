@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TOP_PATCHES = 24 }; /* in the montage */
+enum { TOP_PATCHES = 24 }; /* tiles in the montage */
 
 static gboolean has_places(const RmilBag *bag) { return bag->coords && bag->coords_um == 0; }
 
@@ -26,8 +26,8 @@ static gboolean write_scores(const RmilBag *bag, const float *scores, const floa
     return rmil_csv_write(csv, path, error);
 }
 
-/* Options that say how slides become tiles. The model takes those of its training, so that what the user gives is told from what
- * nobody gave. */
+/* Options that determine how slides become tiles. The model needs those of its training, so given values must be distinguished from
+ * defaults. */
 static const struct {
     const char *option, *tiles, *unit;
     gsize place;
@@ -47,23 +47,23 @@ typedef struct {
     Cli *cli;
     RmilPrepareOptions *options;
     RmilWork *work;
-    const char *run; /* as it was given */
+    const char *run; /* as given */
     ModelsChoice choice;
-    const double *given; /* of the settings, or not_given */
-    const char *mpps;    /* --tile-mpp as it was given, or NULL */
+    const double *given; /* the settings, or not_given */
+    const char *mpps;    /* --tile-mpp as given, or NULL */
     const Models *models;
     Predictions table;
-    RmilDecision decision; /* of the models together */
-    char *cut_words;       /* how its cut-off came about */
+    RmilDecision decision; /* of all models together */
+    char *cut_words;       /* how its cut-off was chosen */
     char *now;             /* date of this call */
     char *digest;          /* of the model files: 12 hex digits */
     gboolean named;        /* --encoder was given */
-    gboolean pixels;       /* the models look at tiles themselves: nothing is encoded */
-    const char *unsaid;    /* why nothing says how the training's slides became features; NULL: it is known */
-    double low, high;      /* µm per pixel of the slides that the model was trained on; 0: not known */
+    gboolean pixels;       /* the models read tiles themselves: no encoder is used */
+    const char *unsaid;    /* why it is unknown how the training's slides became features; NULL: it is known */
+    double low, high;      /* range of µm per pixel of the slides that the model was trained on; 0: unknown */
 } Predict;
 
-/* Attention for QuPath, which shows the scanned area alone; without the slide there is none to be known. */
+/* Attention for QuPath, which shows only the scanned area; without the slide that area is unknown. */
 static gboolean write_qupath(const RmilWork *work, int64_t i, RmilSlide *slide, const RmilBag *bag, const float *scores,
                              const float *attention, GError **error) {
     if (!has_places(bag) || !(bag->patch_size_level0 > 0)) return TRUE;
@@ -85,7 +85,7 @@ static gboolean draw_row(const Predict *p, int64_t i, RmilSlide *slide, const Rm
                               bag->patch_size > 0 ? (int64_t)bag->patch_size : work->options.tile_px, id, montage, table, error);
 }
 
-/* Says when the slide was scanned at another resolution than those of the training: by more than half as much again. */
+/* Warns if the slide was scanned at a resolution that differs from those of the training by more than a factor of 1.5. */
 static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBag *bag) {
     const double mpp = rmil_bag_level0_mpp(bag), slack = 1.5;
     if (p->high <= 0 || (mpp >= p->low / slack && mpp <= p->high * slack)) return;
@@ -104,7 +104,7 @@ static void compare_mpp(const Predict *p, const RmilCohortRow *row, const RmilBa
 
 static char *number(double value) { return isfinite(value) ? g_strdup_printf("%.9g", value) : g_strdup(""); }
 
-/* What is known of the row, where the cohort says it in the models' words. */
+/* The target of the row, if the cohort has it in the models' terms. */
 static char *known(const Predict *p, const RmilCohortRow *row) {
     const RmilTask *task = &rmil_model_config(p->models->list->pdata[0])->task;
     const RmilTarget *target = &row->target;
@@ -113,7 +113,7 @@ static char *known(const Predict *p, const RmilCohortRow *row) {
     return g_strdup(p->work->cohort->task.names[target->label]);
 }
 
-/* The columns that only models of this task have, the verdict at the cut-off, and the words for a terminal. */
+/* The columns that only models of this task have, the result at the cut-off, and the words for a terminal. */
 static char *verdict(const Predict *p, PredictionLine *line, JsonObject *json, const RmilPrediction *said, double sd) {
     const RmilTask *task = &rmil_model_config(p->models->list->pdata[0])->task;
     GString *words = g_string_new(NULL);
@@ -222,7 +222,7 @@ static gboolean predict_row(Predict *p, int64_t i, GError **error) {
     return TRUE;
 }
 
-/* The run's record of how its slides were made into features. NULL: there is none, or --encoder says that it is not right. */
+/* The run's record of how its slides became features. NULL: there is none, or --encoder says that it is wrong. */
 static JsonNode *recorded(Predict *p) {
     JsonNode *node = p->models->info ? json_object_get_member(p->models->info, "preprocessing") : NULL;
     JsonObject *record = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
@@ -238,7 +238,7 @@ static JsonNode *recorded(Predict *p) {
     return p->unsaid ? NULL : node;
 }
 
-/* A number that was given, as a record has it: of an overlap pixels. */
+/* A given number as in a record: an overlap in pixels. */
 static double as_recorded(const Predict *p, gsize i) {
     const RmilPrepareOptions *o = p->options;
     if (settings[i].place != G_STRUCT_OFFSET(RmilPrepareOptions, overlap) || p->given[i] >= 1) return p->given[i];
@@ -246,7 +246,7 @@ static double as_recorded(const Predict *p, gsize i) {
     return round(p->given[i] * (o->tile_px ? o->tile_px : o->input_px ? o->input_px : encoder ? encoder->tile_px : 224));
 }
 
-/* Takes the record; options that the user gave and that say otherwise are refused. */
+/* Uses the record; refuses options of the user that contradict it. */
 static gboolean apply_record(const Predict *p, JsonNode *record, GError **error) {
     RmilPrepareOptions *options = p->options;
     const gboolean bfloat16 = options->bfloat16;
@@ -273,7 +273,7 @@ static gboolean apply_record(const Predict *p, JsonNode *record, GError **error)
     return FALSE;
 }
 
-/* How the training's slides were made into features, and their resolutions, from its run.json. */
+/* How the training's slides became features, and their resolutions, from its run.json. */
 static gboolean read_settings(Predict *p, GError **error) {
     JsonNode *mpp = p->models->info ? json_object_get_member(p->models->info, "mpp") : NULL;
     p->options->trained = !mpp;
@@ -285,7 +285,7 @@ static gboolean read_settings(Predict *p, GError **error) {
     return !record || apply_record(p, record, error);
 }
 
-/* Nothing says how the training's slides became features: what is taken for it, once, where there are slides to tile. */
+/* Nothing says how the training's slides became features: prints the assumptions, once, if there are slides to tile. */
 static void say_assumed(const Predict *p) {
     const RmilPrepareOptions *options = &p->work->options;
     if (!p->unsaid || !rmil_work_encodes(p->work) || p->given[0] != not_given) return;
@@ -296,7 +296,7 @@ static void say_assumed(const Predict *p) {
                                        : "If that is wrong, give --tile-mpp, --min-tissue and --encoder");
 }
 
-/* Features of another encoder than that of the training would be made for hours before the model says that it takes others. */
+/* Otherwise features of a different encoder would be computed for hours before the model rejects them. */
 static gboolean check_encoder(const Predict *p, GError **error) {
     const RmilPrepareOptions *o = &p->work->options;
     const int64_t wanted = rmil_model_config(p->models->list->pdata[0])->dim;
@@ -316,14 +316,14 @@ static gboolean check_encoder(const Predict *p, GError **error) {
     return FALSE;
 }
 
-/* The first 12 hex digits of a SHA-256 over the bytes of the model files in their order. Free with g_free. */
+/* The first 12 hex digits of a SHA-256 over the bytes of the model files, in order. Free with g_free. */
 static char *digest_models(const Models *models, GError **error) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     for (guint i = 0; i < models->paths->len; i++) {
         g_autoptr(GMappedFile) file = g_mapped_file_new(models->paths->pdata[i], FALSE, error);
         if (!file) return NULL;
         for (gsize at = 0, size = g_mapped_file_get_length(file); at < size;) {
-            const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update counts in gssize and guint */
+            const gsize part = MIN(size - at, (gsize)1 << 30); /* g_checksum_update takes gssize, and counts in guint */
             g_checksum_update(sum, (const guchar *)g_mapped_file_get_contents(file) + at, (gssize)part);
             at += part;
         }
@@ -333,7 +333,7 @@ static char *digest_models(const Models *models, GError **error) {
 
 static const char *earlier_input(gpointer user, const char *id) { return predictions_input(user, id); }
 
-/* FALSE without an error: problems that are reported say why. */
+/* FALSE without an error: the reported problems say why. */
 static gboolean take_inputs(Predict *p, char **inputs, int count, GError **error) {
     RmilCohort *cohort = rmil_predict_inputs_as((const char *const *)inputs, count, &rmil_model_config(p->models->list->pdata[0])->task,
                                                 earlier_input, &p->table, &p->cli->monitor, error);
@@ -346,7 +346,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     Cli *cli = p->cli;
     RmilWork *work = p->work;
     if (!take_inputs(p, inputs, count, error)) return FALSE;
-    if (p->named) say_assumed(p); /* what is missing is said at once, below */
+    if (p->named) say_assumed(p); /* otherwise only after the check, which may fail with what is missing */
     if (!check_encoder(p, error)) return FALSE;
     if (!p->named) say_assumed(p);
     json_object_set_array_member(cli->result, "predictions", json_array_new());
@@ -365,7 +365,7 @@ static gboolean predict_all(Predict *p, char **inputs, int count, GError **error
     return TRUE;
 }
 
-/* Calls into one folder add up: one after the other. */
+/* Calls into one folder add to the same table, so only one may run at a time. */
 static gboolean lock_folder(Predict *p, const char *folder, GError **error) {
     g_autofree char *beside = p->models->alone ? g_path_get_dirname(p->run) : g_strdup(p->run),
                     *own = g_build_filename(beside, "predict", NULL);
@@ -385,7 +385,7 @@ static void decide(Predict *p) {
     p->cut_words = rmil_decision_words(&p->decision);
 }
 
-/* FALSE without an error: problems that are reported say why. */
+/* FALSE without an error: the reported problems say why. */
 static gboolean predict(Predict *p, const char *folder, char **inputs, int count, GError **error) {
     Models models;
     if (!models_load(&models, p->cli, p->run, &p->choice, error)) return FALSE;

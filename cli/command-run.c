@@ -9,7 +9,7 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     g_autofree char *cache = g_build_filename(run->work->folder, "cache", NULL);
     run->cohort = rmil_work_prepare(run->work, error);
     prepare_report(run->cli, run->work);
-    /* from here on one process alone; who comes later finds all done */
+    /* from here on only one process; later ones find everything done */
     if (!run->cohort ||
         !(run->turn = rmil_lock_take(run->work->folder, ".run.lock", RMIL_LOCK_WAIT, "rankmil run", &run->cli->monitor, error)))
         return FALSE;
@@ -24,7 +24,7 @@ static gboolean prepare(Run *run, gboolean *annotated, GError **error) {
     return TRUE;
 }
 
-/* --methods a,b,c; by default AB-MIL and, where anything is annotated, rank induction, with --partial within and across slides. */
+/* --methods a,b,c; by default AB-MIL and, if anything is annotated, rank induction; with --partial, within and across slides. */
 static gboolean choose_methods(Run *run, const char *names, gboolean annotated, GError **error) {
     const RmilTrainMethod *guided = run->partial ? rmil_method_partial() : rmil_method_reference();
     if (!names) g_ptr_array_add(run->methods, (gpointer)rmil_method_unguided(guided));
@@ -42,7 +42,7 @@ static gboolean choose_methods(Run *run, const char *names, gboolean annotated, 
     return TRUE;
 }
 
-/* What hours of tiling and encoding would not change: options that a method does not take, methods that need annotations where there
+/* Errors that hours of tiling and encoding would not change: options that a method does not have, methods that need annotations if there
  * are none. */
 static gboolean check_early(Run *run, const char *names, GError **error) {
     const RmilCohort *cohort = run->work->cohort;
@@ -71,12 +71,12 @@ static gboolean check_early(Run *run, const char *names, GError **error) {
             rmil_monitor_warn(&run->cli->monitor, "%s: no slide has an annotation, so %s acts only on slides without a lesion",
                               cohort->path, method->name);
     }
-    g_ptr_array_set_size(run->methods, 0); /* once the features are there, who has patch labels is known */
+    g_ptr_array_set_size(run->methods, 0); /* once the features exist, it is known which slides have patch labels */
     return TRUE;
 }
 
-/* What this run tiles and encodes; of features that were given, what lies beside their table, as `rankmil train` takes it. Before the
- * stages, which write a file of that name. */
+/* What this run tiles and encodes; for given features, the record beside their table, as in `rankmil train`. Must be called before the
+ * stages, which write a file with that name. */
 static gboolean find_preprocessing(Run *run, GError **error) {
     const gboolean encodes = rmil_work_encodes(run->work);
     if (encodes) run->preprocessing = rmil_preprocessing_get(&run->work->options);

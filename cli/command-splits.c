@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil splits COHORT: how a cohort is divided, as a table that --splits takes, here or in other programs. */
+/* rankmil splits COHORT: the splits of a cohort as a table for --splits, here or in other programs. */
 #include "train.h"
 
 static gboolean write_splits(Cli *cli, const char *path, const RmilTrainOptions *options, Reading *reading, int64_t repeats,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil tile|encode|label COHORT -o DIR: the stages one by one; each runs what it needs before itself. */
+/* rankmil tile|encode|label COHORT -o DIR: single stages; each first runs the stages that it needs. */
 #include "prepare.h"
 
 static int run_stages(int argc, char **argv, const CliUsage *usage, gboolean encode, gboolean label) {

@@ -11,7 +11,7 @@ typedef struct {
     char *folder;
     RmilWork *work; /* NULL before it is opened */
     RmilStudyPlan *plan;
-    RmilTrainOptions base; /* what no plan says */
+    RmilTrainOptions base; /* options that plans do not contain */
     Reading reading;
     gchar **sets;
     gchar *shard, *sbatch;
@@ -22,7 +22,7 @@ typedef struct {
 } Study;
 
 /* -- plans by name ----------------------------------------------------------------------------------------------------------- */
-/* Where rankmil's own plans are: below the installed program, or beside a build in the source tree. */
+/* Where rankmil's own plans are: relative to the installed program, or to a build in the source tree. */
 static char *plan_folder(void) {
     static const char *const places[] = {"../share/rankmil/studies", "../../studies"};
     g_autofree char *program = study_program(), *folder = g_path_get_dirname(program);
@@ -61,7 +61,7 @@ static char *find_plan(const char *name, GError **error) {
     return NULL;
 }
 
-/* -- what is done ------------------------------------------------------------------------------------------------------------ */
+/* -- list of runs ------------------------------------------------------------------------------------------------------------ */
 static void add_run(Cli *cli, JsonArray *runs, const char *title, const RmilStudyRun *run) {
     JsonObject *object = json_object_new();
     json_object_set_string_member(object, "run", title);
@@ -76,7 +76,7 @@ static void add_run(Cli *cli, JsonArray *runs, const char *title, const RmilStud
     json_array_add_object_element(runs, object);
 }
 
-/* From the record, or before there is one from the plan. */
+/* From the record or, before there is one, from the plan. */
 static gboolean list_runs(Study *study, const char *cohort_path, GError **error) {
     Cli *cli = study->cli;
     JsonArray *runs = json_array_new();
@@ -105,8 +105,8 @@ static gboolean list_runs(Study *study, const char *cohort_path, GError **error)
     return TRUE;
 }
 
-/* -- running it -------------------------------------------------------------------------------------------------------------- */
-/* Patch labels of outlines that are grown, where padding varies, as `rankmil label --padding` makes them: DIR/padded/PADDING/ID.h5. */
+/* -- running ----------------------------------------------------------------------------------------------------------------- */
+/* Patch labels of padded outlines, if padding varies, as made by `rankmil label --padding`: DIR/padded/PADDING/ID.h5. */
 static gboolean label_padded(Study *study, GError **error) {
     int64_t count;
     const double *values = rmil_study_plan_values(study->plan, "padding", &count);
@@ -153,7 +153,7 @@ static gboolean execute(Study *study, const RmilCohort *cohort, GError **error) 
     return TRUE;
 }
 
-/* A process alone keeps all others out; shards share the folder, each its own shard. */
+/* A single process locks out all others; shards share the folder, and each locks its own shard. */
 static gboolean lock(Study *study, GError **error) {
     if (!study->shards) return rmil_work_lock(study->work, RMIL_LOCK_ALONE, "rankmil study", error);
     g_autofree char *name = g_strdup_printf(".shard-%d-of-%d.lock", study->shard_index, study->shards),
@@ -163,7 +163,7 @@ static gboolean lock(Study *study, GError **error) {
     return study->own != NULL;
 }
 
-/* What comes before training; several shards divide the slides between them. */
+/* The stages before training; several shards divide the slides among them. */
 static RmilCohort *prepare(Study *study, GError **error) {
     g_autoptr(RmilCohort) cohort = rmil_work_prepare(study->work, error);
     const gboolean done = cohort && label_padded(study, error);
@@ -189,7 +189,7 @@ static gboolean run_study(Study *study, const char *cohort_path, char **argument
         !rmil_cohort_check_twins(given, twins, NULL, &study->cli->monitor, error))
         return FALSE;
     g_autoptr(GPtrArray) runs = rmil_study_plan_runs(study->plan, given, &study->base, error);
-    if (!runs) return FALSE; /* splits that cannot be are found before hours of work, and before anything is written */
+    if (!runs) return FALSE; /* impossible splits are found before hours of work, and before anything is written */
     if (!lock(study, error) || !rmil_study_accepts(study->folder, rmil_study_plan_kind(study->plan), error)) return FALSE;
     g_autoptr(RmilCohort) cohort = prepare(study, error);
     return cohort && (study->prepare || execute(study, cohort, error));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil synth DIR: slides, or with --features only their feature files */
+/* rankmil synth DIR: slides, or with --features only their feature files. */
 #include "cli.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 typedef struct {
     gboolean features;
-    gint64 slides, classes; /* UNSET: the kind's own number; no classes with names */
+    gint64 slides, classes; /* UNSET: the default of the kind; number of named classes */
     gchar *precision, *layout, *mnist;
     gboolean survival, number;
     RmilSynthTask task;
@@ -16,7 +16,7 @@ typedef struct {
     RmilSynthFeatureOptions feature;
 } Options;
 
-/* Options of features alone, of pictures alone, of what mnist's bags cannot have. NULL: none was given. */
+/* Each finds an option that is only for features, only for pictures, or not possible with mnist's bags. NULL: none was given. */
 static const char *features_option(const Options *o) {
     RmilSynthFeatureOptions usual;
     rmil_synth_feature_options_init(&usual);
@@ -49,7 +49,7 @@ static const char *task_option(const Options *o) {
                                                            : NULL;
 }
 
-/* Options of one kind given for the other are wrong usage, not ignored. NULL: all right; *with: what it does not go with. */
+/* Options of one kind given for the other are wrong usage, and are not ignored. NULL: none; *with: what the option conflicts with. */
 static const char *stray_option(const Options *o, const char **with) {
     RmilSynthOptions usual;
     rmil_synth_options_init(&usual);

@@ -7,7 +7,7 @@
 
 typedef struct {
     Cli *cli;
-    RunSettings settings; /* with which the folder was made; of a table alone what the command line says */
+    RunSettings settings; /* those that the folder was made with; for a table those on the command line */
     RmilServeOptions serve;
     RmilWork *work;
     char **rerun, *directory, *folder;
@@ -16,8 +16,8 @@ typedef struct {
     gboolean read_only, live;
 } View;
 
-/* -- what the folder says of itself ------------------------------------------------------------------------------------------------------ */
-/* The command line of the record. FALSE: there is none (an earlier version wrote it, or names are no UTF-8). */
+/* -- reading the folder ---------------------------------------------------------------------------------------------------------------- */
+/* The recorded command line. FALSE: there is none (written by an earlier version, or with names that are not UTF-8). */
 static gboolean read_arguments(View *view, JsonObject *run, char ***arguments) {
     JsonArray *array = json_object_has_member(run, "arguments") ? json_object_get_array_member(run, "arguments") : NULL;
     const guint n = array ? json_array_get_length(array) : 0;
@@ -29,7 +29,7 @@ static gboolean read_arguments(View *view, JsonObject *run, char ***arguments) {
     return TRUE;
 }
 
-/* This program again, with the command line of the record. */
+/* Sets the command that runs this program again with the recorded command line. */
 static gboolean set_rerun(View *view, char **arguments, GError **error) {
     g_autofree char *self = g_file_read_link("/proc/self/exe", error);
     if (!self) return FALSE;
@@ -44,7 +44,7 @@ static char *in_directory(const char *directory, const char *path) {
     return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(directory, path, NULL);
 }
 
-/* Fills the settings and gives the table's path; NULL: failed. */
+/* Fills the settings and returns the table's path; NULL: failed. */
 static char *read_folder(View *view, const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "run.json", NULL), *here = g_build_filename(folder, "cohort.csv", NULL);
     g_auto(GStrv) arguments = NULL, rest = NULL;
@@ -112,7 +112,7 @@ static void clear(View *view) {
     g_free(view->listen);
 }
 
-/* -- until Ctrl-C ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- until Ctrl-C ---------------------------------------------------------------------------------------------------------------------- */
 static gboolean interrupted(gpointer serve) {
     rmil_serve_stop(serve);
     return G_SOURCE_CONTINUE;
@@ -135,7 +135,7 @@ static gpointer wait_thread(gpointer data) {
     return NULL;
 }
 
-/* Signals are seen by the main loop of this thread, and the server answers on another. */
+/* This thread's main loop receives signals; the server answers on another thread. */
 static void run_until_signal(RmilServe *serve) {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     const guint sources[] = {g_unix_signal_add(SIGINT, interrupted, serve), g_unix_signal_add(SIGTERM, interrupted, serve)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every subcommand, in the order of the help. Their names stand in cli/pages/meson.build, too, since a build must know its files. */
+/* Every subcommand, in the order of the help. Their names are also in cli/pages/meson.build, since the build must know its files. */
 #include "cli.h"
 
 const CliCommand cli_commands[] = {

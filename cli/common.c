@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every command does: options, progress, messages, --json. */
+/* What all commands share: options, progress, messages, --json. */
 #include "help.h"
 
 #include <errno.h>
@@ -21,13 +21,13 @@ static void format_time(double seconds, char text[32]) {
     else g_snprintf(text, 32, "%d:%02d", (int)(s / 60), (int)(s % 60));
 }
 
-/* Columns of the terminal on stderr; 80 where it does not say. */
+/* Width of the terminal on stderr; 80 if unknown. */
 static int columns(void) {
     struct winsize size;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 80;
 }
 
-/* One line that fits the terminal: a longer one would wrap, and not be overwritten by the next. */
+/* One line that fits the terminal: a longer one would wrap, and the next would not overwrite it. */
 static void print_line(const char *line, gboolean terminal) {
     g_autofree char *fitting = terminal && g_utf8_strlen(line, -1) >= columns() ? g_utf8_substring(line, 0, columns() - 1) : g_strdup(line);
     if (terminal) fputc('\r', stderr);
@@ -52,7 +52,7 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
         if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
         g_free(cli->shown);
         cli->shown = g_strdup(what);
-        if (cli->started) g_clear_pointer(&cli->note, g_free); /* of what went before */
+        if (cli->started) g_clear_pointer(&cli->note, g_free); /* from the previous stage */
         cli->started = now;
         cli->printed = 0;
         cli->first = done;
@@ -76,7 +76,7 @@ static void show_progress(gpointer user, const char *what, int64_t done, int64_t
     g_mutex_unlock(&cli->lock);
 }
 
-/* Ends the progress line, so that other output starts on its own. */
+/* Ends the progress line, so that other output starts on a line of its own. */
 static void progress_end(Cli *cli) {
     g_mutex_lock(&cli->lock);
     if (cli->shown && isatty(STDERR_FILENO)) fputc('\n', stderr);
@@ -88,7 +88,7 @@ static void show_warning(gpointer user, const char *message) {
     Cli *cli = user;
     g_autofree char *line = cli_message(message);
     g_mutex_lock(&cli->lock);
-    if (g_hash_table_add(cli->warned, g_strdup(line))) { /* said once, however many stages come across it */
+    if (g_hash_table_add(cli->warned, g_strdup(line))) { /* printed once, however many stages give it */
         json_array_add_string_element(cli->warnings, line);
         clear_line(cli);
         cli_print(stderr, "rankmil: warning: %s\n", line);
@@ -155,7 +155,7 @@ static void free_state(Cli *cli) {
 }
 
 /* -- interruption -------------------------------------------------------------------------------------------------------- */
-/* Only what may be called from a signal handler; the signal then ends the process as it would have. */
+/* Only calls that are safe in a signal handler; the signal then ends the process as usual. */
 static void interrupted(int number) {
     static const char words[] = "\nrankmil: interrupted. Finished work is kept: run the same command again to continue.\n";
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
@@ -170,7 +170,7 @@ static void say_how_to_go_on(void) {
 }
 
 /* -- options -------------------------------------------------------------------------------------------------------------- */
-/* GOption leaves "--" among the arguments when something before it was one. */
+/* GOption leaves "--" among the arguments if an argument comes before it. */
 static void remove_separator(int *argc, char **argv) {
     for (int i = 1; i < *argc; i++)
         if (strcmp(argv[i], "--") == 0) {
@@ -185,7 +185,7 @@ static gboolean wrong_usage(const Cli *cli, const char *message) {
     return FALSE;
 }
 
-/* An option that every command takes, though it means nothing to this one, is not passed over in silence. */
+/* Warns of an option that every command accepts but this one does not use. */
 static void warn_meaningless(Cli *cli, CliTraits traits) {
     if (cli->threads && !(traits & CLI_THREADS))
         rmil_monitor_warn(&cli->monitor, "'rankmil %s' uses one thread: --threads has no effect here", cli->name);
@@ -278,7 +278,7 @@ static char *json_text(JsonObject *object) {
     return json_to_string(node, TRUE);
 }
 
-/* whole: the command did all that it could beside its problems. */
+/* whole: the command did everything that it could, apart from its problems. */
 static int finish(Cli *cli, gboolean whole) {
     int status = json_array_get_length(cli->problems) ? 1 : 0;
     progress_end(cli);

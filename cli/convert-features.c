@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil convert IN OUT: feature files between the layouts of other tools, one file or a whole folder. */
+/* rankmil convert IN OUT: feature files to the layouts of other tools, one file or a whole folder. */
 #include "convert.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@ typedef struct {
     const ConvertFeatures *options;
     const char *layout;
     RmilCohort *cohort; /* or NULL */
-    GPtrArray *inputs;  /* paths of one per slide, sorted */
-    const char *target; /* folder; or, when `single`, a file */
+    GPtrArray *inputs;  /* paths, one per slide, sorted */
+    const char *target; /* folder; or a file, if `single` */
     gboolean single;
     GMutex lock;
     int64_t done, written;
@@ -36,8 +36,8 @@ static char *stem_of(const char *path) {
 
 static gint compare_paths(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Feature files of a folder; of CLAM's output folder those of its h5_files, or pt_files. A tensor beside an HDF5 file of
- * the same name is its other half. */
+/* Feature files in a folder; in CLAM's output folder those in its h5_files, or pt_files. A tensor beside an HDF5 file of the same name
+ * belongs to it. */
 static GPtrArray *list_inputs(const char *folder, GError **error) {
     static const char *const hdf5[] = {".h5", ".hdf5", NULL}, *const tensors[] = {".pt", NULL};
     static const char *const inner[] = {"h5_files", "pt_files"};
@@ -81,8 +81,7 @@ static gboolean write_pair(const Converting *c, const RmilBag *bag, const char *
     return write_bag(c, bag, from, coords, error) && (bag->dim == 0 || write_bag(c, bag, from, tensor, error));
 }
 
-/* Where micrometres are to become pixels, or pixels micrometres: by the cohort's mpp, else --mpp, else what the bag implies,
- * else what the slide says. */
+/* If micrometres become pixels, or pixels micrometres: uses the cohort's mpp, else --mpp, else what the bag implies, else the slide's. */
 static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag *bag, GError **error) {
     gboolean to_stamp = strcmp(c->layout, "stamp") == 0, in_um = bag->coords_um > 0;
     double mpp = row && row->mpp > 0 ? row->mpp : c->options->mpp;
@@ -93,10 +92,10 @@ static gboolean find_mpp(const Converting *c, const RmilCohortRow *row, RmilBag 
         mpp = rmil_slide_info(slide)->mpp;
     }
     rmil_bag_set_mpp(bag, mpp);
-    return TRUE; /* writing says what is still unknown */
+    return TRUE; /* writing reports what is still unknown */
 }
 
-/* What the layout has no place for. */
+/* Lists what the layout cannot hold. */
 static void say_left_out(const Converting *c, const RmilBag *bag) {
     if (strcmp(c->layout, "paper") == 0 && (bag->tissue || bag->source))
         rmil_monitor_warn(&c->cli->monitor,
@@ -133,7 +132,7 @@ static gboolean convert_task(int64_t i, int worker, gpointer user, GError **unus
     return TRUE;
 }
 
-/* What is there to read, and is OUT a file or a folder? */
+/* Finds the inputs, and whether OUT is a file or a folder. */
 static gboolean plan(Converting *c, const char *from, const char *to, GError **error) {
     static const char *const files[] = {".h5", ".hdf5", ".pt", NULL};
     gboolean folder = g_file_test(from, G_FILE_TEST_IS_DIR);

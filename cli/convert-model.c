@@ -44,7 +44,7 @@ static gboolean write_model(const RmilModel *model, const char *layout, const ch
     return rmil_model_export(model, to, layout ? layout : "paper", error);
 }
 
-/* What the user says of a state_dict; FALSE in *told when nothing. */
+/* What the user says about a state_dict; *told FALSE: nothing. */
 static gboolean known_config(const ConvertModel *o, RmilModelConfig *config, gboolean *told, GError **error) {
     *told = o->model || o->guide;
     for (int i = 0; i < RMIL_TRAIN_OPTIONS; i++) *told = *told || o->options.texts[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a training finds of patches and lesions. */
+/* What a training's models find of patches and lesions. */
 #include "found.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a training finds of patches and lesions, for the terminal and for programs. */
+/* What a training's models find of patches and lesions, for the terminal and for programs. */
 #ifndef CLI_FOUND_H
 #define CLI_FOUND_H
 
@@ -8,7 +8,7 @@
 
 /* From the tables of a training's folder, as lines and as members of `out`. predictions: its test rows. */
 gboolean found_report(Cli *cli, const char *folder, const GArray *predictions, RmilMeasuring how, JsonObject *out, GError **error);
-/* What there is not of all trainings, whose objects results holds, once. */
+/* Says once what is missing for all trainings, whose objects are in results. */
 void found_say_missing(Cli *cli, JsonArray *results);
 
 #endif

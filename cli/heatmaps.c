@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The attention of a model, or the mean of several, over one slide; of models with a row of attention for each class, over one slide
- * for each class. */
+/* The attention of a model, or the mean of several, over one slide; for models with a row of attention for each class, one picture per
+ * class. */
 #include "train.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* What is drawn on. */
+/* Input of a picture. */
 typedef struct {
     RmilSlide *slide;
     RmilRegion *region;
@@ -15,15 +15,15 @@ typedef struct {
     int64_t count;
     const RmilTarget *target;
     const char *title;
-    double cut;       /* where the models' positive slides begin */
-    gboolean tiles;   /* are the most attended tiles drawn beside it? Then it numbers them */
-    float *attention; /* the bag's count */
+    double cut;       /* slides at or above it are positive */
+    gboolean tiles;   /* whether the most attended tiles are drawn beside it, and numbered in it */
+    float *attention; /* bag->count values */
 } Picture;
 
-/* The most attended tiles that a heat map numbers, and that are drawn beside it. */
+/* Number of most attended tiles that a heat map numbers, and that are drawn beside it. */
 enum { TILES = 6 };
 
-/* "probability 0.871", "tumor: probability 0.871", "LUSC 0.712", "risk 1.31", with the SD of several models. */
+/* "probability 0.871", "tumor: probability 0.871", "LUSC 0.712", "risk 1.31", with the SD over several models. */
 static char *answer_words(const RmilTask *task, const RmilPrediction *said, double sd) {
     GString *words = g_string_new(NULL);
     const int digits = task->kind == RMIL_TASK_CLASSES ? 3 : 4;
@@ -38,21 +38,21 @@ static char *answer_words(const RmilTask *task, const RmilPrediction *said, doub
 
 static const RmilTask *task_of(const Picture *p) { return &rmil_model_config(p->models[0])->task; }
 
-/* Have models of more than two classes attention for each? */
+/* Do models of more than two classes have attention for each class? */
 static gboolean by_class(const Picture *p) {
     gboolean rows = FALSE;
     for (int64_t i = 0; i < p->count; i++) rows = rows || rmil_model_rows(p->models[i]) > 1;
     return rows && task_of(p)->classes > 2;
 }
 
-/* How many of the most attended tiles there are to show: those without any attention are none. */
+/* Number of most attended tiles to show: tiles without any attention are left out. */
 static int64_t attended(const Picture *p) {
     int64_t some = 0;
     for (int64_t i = 0; i < p->bag->count && some < TILES; i++) some += p->attention[i] > 0;
     return MAX(some, 1);
 }
 
-/* One picture, of one row of attention. predicted: gets the class of the highest probability. */
+/* One picture of one row of attention. predicted: receives the most probable class. */
 static gboolean draw(const Picture *p, int row, const char *path, int *predicted, GError **error) {
     RmilPrediction said;
     double sd;
@@ -67,10 +67,10 @@ static gboolean draw(const Picture *p, int row, const char *path, int *predicted
                     *text = by_class(p) ? g_strdup_printf("%s%s, %s of %s", p->title, answer, patches ? "patch probability" : "attention",
                                                           task_of(p)->names[class])
                                         : g_strconcat(p->title, answer, NULL);
-    /* a scale relative to the slide has a brightest tile on every slide */
+    /* with colours relative to the slide, every slide has a brightest tile */
     if (task_of(p)->classes == 2 && said.probability < p->cut)
         options.note = rmil_target_known(task_of(p), p->target) && rmil_target_lesion(task_of(p), p->target)
-                           ? "Called negative. Colours are relative to this slide." /* a lesion that was missed may be under them */
+                           ? "Called negative. Colours are relative to this slide." /* it may show a lesion that was missed */
                            : "Called negative. Colours are relative to this slide: a bright tile is not a finding.";
     options.title = text;
     if (p->tiles) options.marks = attended(p);
@@ -87,7 +87,7 @@ static gboolean is_taken(const RmilCohort *cohort, GPtrArray *names, const char 
     return g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL);
 }
 
-/* "ID-CLASS" of each class: no character that file systems refuse, and no other slide's or class's name. */
+/* "ID-CLASS" for each class: without characters that file systems refuse, and different from the names of other slides and classes. */
 static GPtrArray *name_pictures(const RmilCohort *cohort, const RmilTask *task, const char *id) {
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     for (int c = 0; c < task->classes; c++) {
@@ -102,7 +102,7 @@ static GPtrArray *name_pictures(const RmilCohort *cohort, const RmilTask *task, 
     return names;
 }
 
-/* Those of the classes that are not predicted, beside the predicted one's. */
+/* The pictures of the other classes, beside the predicted one's. */
 static gboolean draw_others(const Picture *p, const RmilCohort *cohort, const char *id, int predicted, const char *path, GPtrArray *more,
                             GError **error) {
     g_autoptr(GPtrArray) names = name_pictures(cohort, task_of(p), id);
@@ -111,7 +111,7 @@ static gboolean draw_others(const Picture *p, const RmilCohort *cohort, const ch
         g_autofree char *file = g_strconcat(names->pdata[c], ".png", NULL), *own = g_build_filename(folder, file, NULL);
         int same;
         if (c == predicted) {
-            g_unlink(own); /* of an earlier model, which predicted another class */
+            g_unlink(own); /* left by an earlier model, which predicted another class */
             continue;
         }
         if (!draw(p, c, own, &same, error)) return FALSE;
@@ -120,7 +120,7 @@ static gboolean draw_others(const Picture *p, const RmilCohort *cohort, const ch
     return TRUE;
 }
 
-/* The decision of the models together. */
+/* The cut-off of all models together. */
 static double cut_of(const RmilModel *const *models, int64_t count) {
     g_autofree const RmilDecision **all = g_new(const RmilDecision *, count);
     RmilDecision decision;

@@ -6,7 +6,7 @@
 
 enum { WIDTH = 100, INDENT = 26 };
 
-/* Text from column `indent` on, broken at spaces. */
+/* Text from column `indent` on, wrapped at spaces. */
 static void add_wrapped(GString *out, const char *text, int indent) {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     glong column = indent;

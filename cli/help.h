@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-/* Free with g_free. common: the options that every command takes. */
+/* Free with g_free. common: the options that every command has. */
 char *cli_help_text(const char *command, const CliUsage *usage, const CliGroup *groups, const CliGroup *common);
 
 #endif

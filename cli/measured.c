@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What predictions of any task are worth. */
+/* Metrics of predictions for any task. */
 #include "metrics.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ void measured_clear(Measured *measured) {
 
 static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
-/* "12 normal, 5 LUAD and 2 LUSC"; of numbers how many there are. */
+/* "12 normal, 5 LUAD and 2 LUSC"; for numbers only how many there are. */
 static char *counts_of(const RmilTask *task, const GArray *rows) {
     char *counts = rmil_predictions_counts(rows, task, " and ");
     return counts ? counts : g_strdup_printf("%u", rows->len);
@@ -72,7 +72,7 @@ static void report_classes(Cli *cli, const Measured *measured, JsonObject *out) 
     json_object_set_array_member(out, "confusion", confusion);
 }
 
-/* Sensitivity and specificity at the cut-off that the models carry. */
+/* Sensitivity and specificity at the cut-off stored with the models. */
 static void report_cut(Cli *cli, const Measured *measured, JsonObject *out) {
     const RmilDecision *decision = &measured->decision;
     if (measured->task.classes != 2 || !decision->chosen || isnan(decision->cut)) return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When memory runs out. The library's own large buffers fail with a message, and the other slides go on; but GLib and what is built on
- * it (OpenSlide, libvips) end the process when they get none. Then the command ends with a message, like after any other error: what
- * is done is kept, and half-written files are under temporary names. */
+/* When memory runs out. The library's own large buffers fail with a message, and the other slides continue; but GLib and the libraries
+ * built on it (OpenSlide, libvips) end the process. This makes the command end with a message, as after any other error: finished work is
+ * kept, and half-written files have temporary names. */
 #include "cli.h"
 
 #include <malloc.h>
@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #define BASE ((guint64)300 << 20)      /* address space of the libraries and one thread */
-#define PER_THREAD ((guint64)50 << 20) /* of each further thread */
+#define PER_THREAD ((guint64)50 << 20) /* for each further thread */
 
 static void write_all(const char *text) {
-    ssize_t written = write(STDERR_FILENO, text, strlen(text)); /* nothing is left to be done about a failure */
+    ssize_t written = write(STDERR_FILENO, text, strlen(text)); /* nothing can be done about a failure */
     (void)written;
 }
 
@@ -35,7 +35,7 @@ static guint64 space(void) {
 
 void memory_begin(void) {
     g_log_set_writer_func(note, NULL, NULL);
-    if (space()) mallopt(M_ARENA_MAX, 1); /* each thread's own arena would reserve 64 MiB */
+    if (space()) mallopt(M_ARENA_MAX, 1); /* otherwise each thread's own arena would reserve 64 MiB */
 }
 
 int memory_threads(Cli *cli, int threads) {

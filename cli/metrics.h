@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What predictions are worth, as text and JSON. */
+/* Metrics of predictions, as text and JSON. */
 #ifndef RMIL_CLI_METRICS_H
 #define RMIL_CLI_METRICS_H
 
@@ -9,13 +9,13 @@
 typedef struct {
     RmilTask task;
     GArray *rows;          /* RmilPredictionRow */
-    GArray *train;         /* of the training set, which measures of survival look at; or NULL */
-    RmilDecision decision; /* the cut-off of who predicted; chosen FALSE: there is none */
+    GArray *train;         /* of the training set, which survival measures use; or NULL */
+    RmilDecision decision; /* the cut-off stored with the predictions' models; chosen FALSE: there is none */
 } Measured;
-/* Fails where there is nothing to measure: a class is missing, no event, … `where` begins the message. */
+/* Fails if nothing can be measured: a class is missing, no event, … The message starts with `where`. */
 gboolean measured_check(const Measured *measured, const char *where, GError **error);
 void measured_clear(Measured *measured);
-/* Prints the measures with intervals and gives them as an object. */
+/* Prints the measures with intervals, and returns them as an object. */
 JsonObject *measured_report(Cli *cli, const Measured *measured, RmilMeasuring how);
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The models of a study: of one method, and of one value where something varies. */
+/* The models of a study: those of one method and, if something varies, of one value. */
 #include "models.h"
 
 #include <math.h>
 #include <string.h>
 
-/* "0.5", of two things that vary "0.001, 0.25"; "": nothing varies. */
+/* "0.5"; if two things vary "0.001, 0.25"; "": nothing varies. */
 static char *value_words(const RmilStudyRun *run) {
     GString *words = g_string_new(NULL);
     for (int i = 0; i < RMIL_VARIED && run->varied[i].name; i++) g_string_append_printf(words, "%s%s", i ? ", " : "", run->varied[i].text);
     return g_string_free(words, FALSE);
 }
 
-/* As text, or as the same number: 0.5 is .50. */
+/* Equal as text, or as a number: 0.5 is .50. */
 static gboolean is_value(const RmilVaried *varied, const char *given) {
     g_autofree char *text = g_strstrip(g_strdup(given));
     char *end;
@@ -20,7 +20,7 @@ static gboolean is_value(const RmilVaried *varied, const char *given) {
     return strcmp(text, varied->text) == 0 || (end != text && !*end && number == varied->number);
 }
 
-/* value NULL: every run has it. */
+/* value NULL: TRUE for every run. */
 static gboolean has_value(const RmilStudyRun *run, const char *value) {
     if (!value) return TRUE;
     g_auto(GStrv) parts = g_strsplit(value, ",", -1);
@@ -31,7 +31,7 @@ static gboolean has_value(const RmilStudyRun *run, const char *value) {
     return same;
 }
 
-/* Adds a string that is not yet there. */
+/* Adds a string if it is not in the list. */
 static void note(GPtrArray *list, const char *text) {
     if (!g_ptr_array_find_with_equal_func(list, text, g_str_equal, NULL)) g_ptr_array_add(list, g_strdup(text));
 }
@@ -42,7 +42,7 @@ static char *join(const GPtrArray *list, const char *between) {
     return g_string_free(text, FALSE);
 }
 
-/* What is finished of the study: fails where the choice is none of it, or not one alone. */
+/* Lists what is finished in the study: fails if the choice does not exist, or is not unique. */
 static gboolean check_choice(const RmilStudy *study, const char *method, const char *value, GError **error) {
     g_autoptr(GPtrArray) methods = g_ptr_array_new_with_free_func(g_free), values = g_ptr_array_new_with_free_func(g_free);
     gboolean found = FALSE;
@@ -82,7 +82,7 @@ static gboolean add_model(Models *models, const RmilStudyRun *run, const char *f
     return FALSE;
 }
 
-/* How the study's slides became features, as its stages left it. */
+/* How the study's slides became features, as recorded by its stages. */
 static gboolean take_preprocessing(Models *models, const char *folder, GError **error) {
     g_autofree char *table = g_build_filename(folder, "cohort.csv", NULL);
     g_autoptr(JsonObject) info = json_object_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model, or the models, that a command is to apply: model files, folders of trainings, of whole runs, or of studies. */
+/* The model, or models, that a command applies: model files, folders of trainings, of whole runs, or of studies. */
 #include "models.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ void models_clear(Models *models) {
     g_clear_pointer(&models->info, json_object_unref);
 }
 
-/* -- models that go together --------------------------------------------------------------------------------------------------- */
+/* -- models that fit together -------------------------------------------------------------------------------------------------- */
 /* "the classes normal, tumor", "survival", "a number" */
 static char *task_words(const RmilTask *task) {
     if (task->kind == RMIL_TASK_SURVIVAL) return g_strdup("survival");
@@ -66,7 +66,7 @@ static char *preprocessing_text(JsonObject *info) {
 }
 
 gboolean models_take_info(Models *models, JsonObject *info, const char *folder, GError **error) {
-    static const char *const places[] = {"weights", NULL}; /* where the encoder's weights lie says nothing of what they are */
+    static const char *const places[] = {"weights", NULL}; /* the path of the encoder's weights does not identify them */
     if (!models->info) {
         models->info = json_object_ref(info);
         return TRUE;
@@ -88,8 +88,8 @@ static const char *method_of(const RmilModel *model) {
     return method ? method->name : config->model;
 }
 
-/* "rank, seed 0", as run.json says; a split that has a folder of its own by its name: "rank, a1, seed 0". Where run.json names no
- * method, the title stays. */
+/* "rank, seed 0", from run.json; with the name of a split that has its own folder: "rank, a1, seed 0". If run.json names no method, the
+ * title stays. */
 static void name_training(Models *models) {
     const char *method = json_object_get_string_member_with_default(models->info, "method", NULL);
     if (!method || !json_object_has_member(models->info, "seed")) return;
@@ -108,7 +108,7 @@ static gboolean add_folder(Models *models, const char *folder, GError **error) {
            models_add(models, path, folder, error);
 }
 
-/* "rank, abmil": of those that are finished. */
+/* "rank, abmil": methods with finished trainings. */
 static char *methods_of(const GPtrArray *entries) {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GString *names = g_string_new(NULL);
@@ -120,7 +120,7 @@ static char *methods_of(const GPtrArray *entries) {
     return g_string_free(names, FALSE);
 }
 
-/* All finished trainings of a method: the wanted one, or the one that the report of the run quotes. */
+/* All finished trainings of a method: the requested one, or the one that the run's report quotes. */
 static gboolean add_run(Models *models, Cli *cli, const char *folder, const char *wanted, GError **error) {
     g_autoptr(GPtrArray) entries = rmil_run_entries(folder, error);
     const char *method = !entries ? NULL : wanted ? wanted : rmil_run_headline(entries);
@@ -162,7 +162,7 @@ static gboolean is_study(const char *folder, gboolean *study, GError **error) {
     return record != NULL;
 }
 
-/* A model that is given by itself must be of the method that is asked for. */
+/* A single model must have the requested method. */
 static gboolean add_one(Models *models, const char *run, gboolean file, const char *wanted, GError **error) {
     g_autofree char *folder = file ? g_path_get_dirname(run) : NULL;
     if (!(file ? models_add(models, run, folder, error) : add_folder(models, run, error))) return FALSE;

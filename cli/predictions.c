@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FOLDER/predictions.csv of `rankmil predict`: several calls into one folder add up. */
+/* FOLDER/predictions.csv of `rankmil predict`: several calls into one folder add to it. */
 #include "predict.h"
 
 #include <string.h>
@@ -65,7 +65,7 @@ gboolean predictions_read(Predictions *predictions, const char *folder, GError *
 const char *predictions_input(const Predictions *predictions, const char *id) {
     for (guint i = 0; i < predictions->lines->len; i++) {
         const PredictionLine *line = predictions->lines->pdata[i];
-        if (strcmp(line->id, id) == 0) return *line->input ? line->input : NULL; /* version 0.1.0 wrote no input */
+        if (strcmp(line->id, id) == 0) return *line->input ? line->input : NULL; /* version 0.1.0 did not write the input */
     }
     return NULL;
 }
@@ -95,7 +95,7 @@ char *predictions_others(const Predictions *predictions, const char *digest) {
     return out->len ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
 
-/* Columns that only some lines have, in the order in which they first appear. */
+/* Columns that only some lines have, in order of first appearance. */
 static GPtrArray *more_columns(const Predictions *predictions) {
     GPtrArray *names = g_ptr_array_new();
     for (guint i = 0; i < predictions->lines->len; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A work on a table that the user gave, and what it made. */
+/* Opens a work on the user's table, and reports what it made. */
 #include "prepare.h"
 
-/* A folder or a slide where a table belongs: which command is meant. NULL: there is nothing to say beyond why the table cannot be read. */
+/* A folder or a slide given instead of a table: says which command is meant. NULL: nothing to add to the reason why the table cannot be
+ * read. */
 static char *advice(const char *path) {
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
         g_autofree char *table = g_build_filename(path, "cohort.csv", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of the pipeline as the command line takes them. */
+/* The options of the pipeline on the command line. */
 #include "prepare.h"
 
 #define ENTRIES(...) g_memdup2((const GOptionEntry[]){__VA_ARGS__, {0}}, sizeof((const GOptionEntry[]){__VA_ARGS__, {0}}))

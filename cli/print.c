@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one place where text goes to the terminal. What stands in files and names may hold control characters, which a terminal
- * obeys, and may be of any length. */
+/* The only place where text goes to the terminal. File contents and names may hold control characters, which a terminal obeys, and may have
+ * any length. */
 #include "cli.h"
 
 #include <string.h>
 
 enum { LONGEST_MESSAGE = 4000 /* bytes */ };
 
-/* Characters that move the cursor, change the terminal, or turn the direction of writing. */
+/* Characters that move the cursor, change the terminal, or change the direction of writing. */
 static gboolean obeyed(gunichar c) {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
            (c >= 0x2066 && c <= 0x2069);
 }
 
-/* Escaped as in JSON, so that the same holds for its text. */
+/* Escaped as in JSON, so that the same works for JSON text. */
 static char *escaped(const char *text) {
     g_autofree char *valid = g_utf8_make_valid(text, -1);
     GString *out = g_string_new(NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rankmil command: picks the subcommand. */
+/* The rankmil command: selects the subcommand. */
 #include "cli.h"
 
 #include <locale.h>
@@ -19,7 +19,7 @@ static void print_help(FILE *out) {
 int main(int argc, char **argv) {
     memory_begin();
     setlocale(LC_CTYPE, "C.UTF-8");
-    signal(SIGXFSZ, SIG_IGN); /* a file over the size limit is an error of its write, not the end of the process */
+    signal(SIGXFSZ, SIG_IGN); /* a file over the size limit makes a write fail, instead of ending the process */
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the user wants a table read: what is predicted, which classes, whether sites stay whole. */
+/* How the user wants a table to be read: what is predicted, which classes, whether sites stay whole. */
 #include "prepare.h"
 
 GOptionEntry *reading_entries(Reading *reading, gboolean sets) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Removing a folder with all that is in it. */
+/* Removes a folder with everything in it. */
 #include "cli.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ static gboolean fail(const char *path, GError **error) {
 gboolean remove_tree(const char *path, GError **error) {
     GStatBuf info;
     if (g_lstat(path, &info) != 0) return errno == ENOENT || fail(path, error);
-    if (!S_ISDIR(info.st_mode)) return g_unlink(path) == 0 || fail(path, error); /* a link goes, not what it points to */
+    if (!S_ISDIR(info.st_mode)) return g_unlink(path) == 0 || fail(path, error); /* a link is removed, not its target */
     GDir *dir = g_dir_open(path, 0, NULL);
     gboolean done = TRUE;
     for (const char *name; dir && done && (name = g_dir_read_name(dir));) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a page is told: its title, and the columns whose values make subgroups. */
+/* Options of a page: its title, and the columns whose values form subgroups. */
 #include "run.h"
 
 GOptionEntry *report_entries(ReportSettings *settings) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heat maps of a run's test slides: for each method one picture, of the same models that its probability in the report is of. */
+/* Heat maps of a run's test slides: for each method one picture, from the same models as its probability in the report. */
 #include "run.h"
 
 #include <glib/gstdio.h>
@@ -14,7 +14,7 @@ static gboolean is_among(const GArray *rows, int64_t row) {
     return FALSE;
 }
 
-/* The slides of those that a method gets wrong: of a patient all. */
+/* The slides that a method gets wrong; for a patient, all slides. */
 static gboolean add_mistakes(const Run *run, GArray *rows, GError **error) {
     g_auto(GStrv) wrong = rmil_report_mistakes(run->work->folder, error);
     for (int64_t i = 0; wrong && i < run->cohort->count; i++) {
@@ -24,7 +24,7 @@ static gboolean add_mistakes(const Run *run, GArray *rows, GError **error) {
     return wrong != NULL;
 }
 
-/* Test slides with a picture: annotated positives first, then other positives, then negatives, at most `limit`; and all mistakes. */
+/* Test slides that get a picture: annotated positives first, then other positives, then negatives, at most `limit`; plus all mistakes. */
 static GArray *pick_slides(const Run *run, int64_t limit, GError **error) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int class = 0; class < 3; class ++)
@@ -44,14 +44,14 @@ typedef struct {
     Run *run;
     const RmilTrainMethod *method;
     GPtrArray *models;  /* RmilModel */
-    GPtrArray *keys;    /* const char *: of their trainings */
+    GPtrArray *keys;    /* const char *: keys of their trainings */
     GPtrArray *repeats; /* const RmilRepeat * */
     GArray *rows;
     int64_t finished;
     GMutex lock;
 } Heating;
 
-/* What a picture depends on. */
+/* Everything that a picture depends on. */
 static char *picture_key(const Heating *h, int64_t row, const GPtrArray *keys) {
     const RmilCohortRow *given = &h->run->cohort->rows[row];
     g_autofree char *annotation = given->annotation ? rmil_file_identity(given->annotation) : g_strdup("");
@@ -68,13 +68,13 @@ static char *heat_path(const Heating *h, const char *id, const char *ending) {
     return g_build_filename(h->run->work->folder, "heatmaps", h->method->name, name, NULL);
 }
 
-/* A .key file: the key, then a line for each further picture beside ID.png. */
+/* A .key file: the key, then one line for each further picture beside ID.png. */
 static char *read_key(const char *path) {
     gsize size;
     return rmil_file_read(path, 16384, &size, NULL);
 }
 
-/* Removes the pictures that a .key file stands for, and it before them. */
+/* Removes the pictures that a .key file lists, after removing the file itself. */
 static void remove_pictures(const char *path) {
     g_autofree char *text = read_key(path), *folder = g_path_get_dirname(path), *own = g_strndup(path, strlen(path) - strlen(".key")),
                     *first = g_strconcat(own, ".png", NULL);
@@ -88,7 +88,7 @@ static void remove_pictures(const char *path) {
     }
 }
 
-/* Are all pictures there that were made from this key? */
+/* Do all pictures made with this key exist? */
 static gboolean are_drawn(const char *path, const char *picture, const char *key) {
     g_autofree char *text = read_key(path), *folder = g_path_get_dirname(path);
     g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
@@ -129,9 +129,9 @@ static gboolean heat_slide(const Heating *h, int64_t row, GError **error) {
     g_autofree char *title = models->len > 1 ? g_strdup_printf("%s, %s, mean of %u models", given->id, h->method->name, models->len)
                              : *only->name   ? g_strdup_printf("%s, %s, %s", given->id, h->method->name, only->name)
                                              : g_strdup_printf("%s, %s, seed %" G_GINT64_FORMAT, given->id, h->method->name, only->seed);
-    g_autoptr(RmilBagSet) own = NULL; /* of a patient's bag the picture shows each slide by itself */
+    g_autoptr(RmilBagSet) own = NULL; /* for a patient's bag, the picture shows each slide on its own */
     if (h->run->data->by_patient && !(own = load_slide(h->run, row, error))) return FALSE;
-    remove_pictures(key_path); /* the key goes first and comes last: it never stands beside another picture */
+    remove_pictures(key_path); /* the key is removed first and written last, so it is never beside another picture */
     g_autoptr(GPtrArray) more = g_ptr_array_new_with_free_func(g_free);
     if (!heat_write(h->run->work, given, own ? own->bags[0] : h->run->data->bags[row], (const RmilModel *const *)models->pdata, models->len,
                     title, path, more, error))
@@ -167,7 +167,7 @@ static gboolean load_models(Heating *h, GError **error) {
     return TRUE;
 }
 
-/* -- pictures that are no longer the run's --------------------------------------------------------------------------------------- */
+/* -- pictures that no longer belong to the run ----------------------------------------------------------------------------------- */
 static gboolean is_picked(const Run *run, const GArray *rows, const char *file) {
     for (guint i = 0; i < rows->len; i++) {
         const char *id = run->cohort->rows[g_array_index(rows, int64_t, i)].id;
@@ -183,7 +183,7 @@ static gboolean is_method(const Run *run, const char *name) {
     return FALSE;
 }
 
-/* Only files that have a key beside them are ours to remove. */
+/* Only files with a key beside them may be removed. */
 static void remove_stale(const Run *run, const GArray *rows, const char *method) {
     g_autofree char *folder = g_build_filename(run->work->folder, "heatmaps", method, NULL);
     g_autoptr(GPtrArray) stale = g_ptr_array_new_with_free_func(g_free);
@@ -194,7 +194,7 @@ static void remove_stale(const Run *run, const GArray *rows, const char *method)
     if (dir) g_dir_close(dir);
     for (guint i = 0; i < stale->len; i++) remove_pictures(stale->pdata[i]);
     g_autofree char *tiles = g_build_filename(folder, "tiles", NULL);
-    g_rmdir(tiles); /* when nothing is left in them */
+    g_rmdir(tiles); /* if they are empty */
     g_rmdir(folder);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DIR/run.json: what was given, what is planned, and at the end what came of it. */
+/* DIR/run.json: options, plan, and in the end the outcome. */
 #include "run.h"
 
-/* Of one set: bags by class, or by whether the event was seen. The plain task says it in positive and negative. */
+/* For one set: bags by class, or by whether the event was observed. Plain labels are given as positive and negative. */
 static void add_targets(JsonObject *set, const RmilTask *task, const int64_t *counts) {
     if (task->kind == RMIL_TASK_SURVIVAL) {
         json_object_set_int_member(set, "events", counts[0]);
@@ -14,7 +14,8 @@ static void add_targets(JsonObject *set, const RmilTask *task, const int64_t *co
     json_object_set_object_member(set, "classes", classes);
 }
 
-/* Where the sets come from: a file, folds, or the share of each that was drawn, 0 where the table names it; nothing of a set that is not. */
+/* Where the sets come from: a file, folds, or the share that was drawn of each (0 if the table names the set); a set that does not exist is
+ * left out. */
 static JsonObject *origin_of_sets(const Run *run) {
     JsonObject *out = json_object_new();
     const RmilCohort *cohort = run->data->cohort;
@@ -109,7 +110,7 @@ static JsonObject *summarise_cohort(const Run *run) {
     return out;
 }
 
-/* {"patient": ["slide", …]}: of bags of patients, which the predictions are of; pictures are of slides. */
+/* {"patient": ["slide", …]}: for bags of patients, because predictions are of patients, and pictures of slides. */
 static JsonObject *list_slides(const RmilTrainData *data) {
     JsonObject *out = json_object_new();
     for (int64_t i = 0; i < data->by_patient->count; i++) {
@@ -122,7 +123,7 @@ static JsonObject *list_slides(const RmilTrainData *data) {
     return out;
 }
 
-/* What only the end knows. */
+/* What is known only at the end. */
 static void add_outcome(const Run *run, JsonObject *out) {
     JsonObject *timings = json_object_new();
     GList *stages = json_object_get_members(run->cli->stages);
@@ -138,7 +139,7 @@ static void add_outcome(const Run *run, JsonObject *out) {
     json_object_set_array_member(out, "warnings", json_array_ref(run->cli->warnings));
 }
 
-/* The plan's trainings: method, split, seed, folder, and what identifies their settings and data. */
+/* The plan's trainings: method, split, seed, folder, and the identity of their settings and data. */
 static JsonArray *list_runs(const Run *run, const RmilStudy *trained) {
     JsonArray *runs = json_array_new();
     for (int64_t i = 0; i < rmil_study_count(trained); i++) {
@@ -156,8 +157,8 @@ static JsonArray *list_runs(const Run *run, const RmilStudy *trained) {
     return runs;
 }
 
-/* The command line for people, and so that it can be given again: its pieces, and the folder in which it was given. Names that are no
- * UTF-8 have no place in JSON. */
+/* The command line for readers, and so that it can be run again: its arguments, and the current folder. Arguments that are not UTF-8 cannot
+ * be in JSON. */
 static void add_command(const Run *run, JsonObject *out) {
     g_autofree char *line = g_strjoinv(" ", run->given), *command = g_strconcat("rankmil ", line, NULL), *here = g_get_current_dir();
     g_autofree char *valid = g_utf8_make_valid(command, -1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the main job is given: its options, from its command line, or from the one that a folder's record has. */
+/* The settings of the main job: from its own command line, or from the one recorded in a folder. */
 #include "run.h"
 
 static char *methods_help(void) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The main job: what it plans to train, its heat maps, and the record of it all. */
+/* The main job: its planned trainings, its heat maps, and its record. */
 #ifndef RMIL_CLI_RUN_H
 #define RMIL_CLI_RUN_H
 
 #include "train.h"
 
-/* report-options.c: what a page is told. Entries: free with g_free. check: do the columns exist? */
+/* report-options.c: options of a page. Entries: free with g_free. check: do the columns exist? */
 typedef struct {
     char *title;
     char **subgroups;
@@ -14,7 +14,7 @@ GOptionEntry *report_entries(ReportSettings *settings);
 gboolean report_check(const ReportSettings *settings, const RmilCohort *cohort, GError **error);
 void report_clear(ReportSettings *settings);
 
-/* What is given. groups: its options, which point into it: it stays where it is. */
+/* The settings. groups: its options, which point into the struct, so it must not move. */
 typedef struct {
     RmilPrepareOptions preparation;
     RmilTrainOptions training;
@@ -32,22 +32,22 @@ typedef struct {
     Cli *cli;
     RmilWork *work;
     const RmilTrainOptions *options;
-    RmilCohort *cohort; /* DIR/cohort.csv: the slides that came through the stages */
+    RmilCohort *cohort; /* DIR/cohort.csv: the slides that passed the stages */
     RmilTrainData *data;
     gboolean partial; /* --partial */
     const ReportSettings *report;
     GPtrArray *methods;      /* const RmilTrainMethod * */
-    GArray *repeats;         /* RmilRepeat: of the data's rows */
-    int64_t *bags;           /* by row of the cohort: that of the data whose bag the slide is in */
-    RmilStudy *trained;      /* its record, once it is trained: methods outside, repeats inside */
-    JsonNode *preprocessing; /* how slides became features; NULL: they were given, and nobody says how */
+    GArray *repeats;         /* RmilRepeat: over the rows of the data */
+    int64_t *bags;           /* by row of the cohort: the row of the data whose bag contains the slide */
+    RmilStudy *trained;      /* its record, after training: methods in the outer order, repeats in the inner */
+    JsonNode *preprocessing; /* how slides became features; NULL: they were given, without a record */
     char **given;            /* the command line, "run" first */
     RmilLock *turn;          /* from training on: processes may share the stages before */
 } Run;
-/* Heat maps of at most `limit` test slides, and where that is not 0 of all that a method gets wrong, one picture a method: the mean attention of those of its models that tested the
- * slide. Pictures of other methods and slides go. */
+/* Heat maps of at most `limit` test slides and, if limit is not 0, of all slides that a method gets wrong; one picture per method: the mean
+ * attention of those of its models that had the slide in their test set. Removes pictures of other methods and slides. */
 gboolean run_heatmaps(Run *run, int64_t limit, GError **error);
-/* DIR/run.json. trained: the record once it is finished, for what only the end knows; or NULL. */
+/* DIR/run.json. trained: the record after training, for what is known only at the end; or NULL. */
 gboolean run_record(const Run *run, const RmilStudy *trained, GError **error);
 
 #endif

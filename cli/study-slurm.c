@@ -9,7 +9,7 @@ char *study_program(void) {
     return path ? path : g_strdup("rankmil");
 }
 
-/* Options that the script itself stands for: with a value behind "=" or in the next argument, which *skip then counts. */
+/* Options that the script itself sets: with a value after "=" or in the next argument, in which case *skip counts it. */
 static gboolean for_slurm(const char *argument, gboolean *next) {
     static const char *const own[] = {"--slurm", "--sbatch"};
     for (gsize i = 0; i < G_N_ELEMENTS(own); i++) {
@@ -36,7 +36,7 @@ static void append_arguments(GString *out, char **arguments) {
 
 gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards, const char *sbatch, char **path, GError **error) {
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *program = study_program(), *here = g_get_current_dir();
-    g_auto(GStrv) parts = g_strsplit(full, "%", -1); /* which Slurm would replace in the log's name */
+    g_auto(GStrv) parts = g_strsplit(full, "%", -1); /* which Slurm would replace in the name of the log */
     g_autofree char *plain = g_strjoinv("%%", parts);
     g_autofree char *script = g_build_filename(full, "study.slurm", NULL), *log = g_build_filename(plain, "slurm-%x-%j.log", NULL);
     g_autofree char *quoted_script = g_shell_quote(script), *quoted_program = g_shell_quote(program), *quoted_here = g_shell_quote(here);

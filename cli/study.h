@@ -5,10 +5,10 @@
 
 #include "train.h"
 
-/* The program itself, as it was started. Free with g_free. */
+/* The path of this program, as it was started. Free with g_free. */
 char *study_program(void);
-/* FOLDER/study.slurm: a shell script that submits the stages, the shards as a job array, and the report. arguments: this
- * command's own (argv without the program), of which those for Slurm are left out. Nothing is submitted. */
+/* FOLDER/study.slurm: a shell script that submits the stages, the shards as a job array, and the report. arguments: this command's own
+ * (argv without the program); those for Slurm are left out. Submits nothing. */
 gboolean study_slurm_write(const char *folder, char **arguments, int64_t shards, const char *sbatch, char **path, GError **error);
 
 #endif

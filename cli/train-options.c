@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training: its options on the command line, the data that they load, and the plan that they mean. */
+/* Training: its options on the command line, loading its data, and its plan. */
 #include "train.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Completion for bash. It needs nothing of the package bash-completion but, to be found, its folder. */
+/* Completion for bash. Of the package bash-completion it needs only the folder, in order to be found. */
 #include "pages.h"
 
 static const char *const opening =

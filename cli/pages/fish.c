@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Completion for fish: one line an option. */
+/* Completion for fish: one line per option. */
 #include "pages.h"
 
 /* '…' */

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-/* Text that roff shows as it is: what is no ASCII by its number, so that no reader needs to know the encoding. */
+/* Text that roff shows literally: non-ASCII characters by number, so that readers need not know the encoding. */
 static void add_text(GString *out, const char *text) {
-    if (*text == '.' || *text == '\'') g_string_append(out, "\\&"); /* which begin a request at the start of a line */
+    if (*text == '.' || *text == '\'') g_string_append(out, "\\&"); /* at the start of a line these begin a request */
     for (const char *at = text; *at; at = g_utf8_next_char(at)) {
         const gunichar character = g_utf8_get_char(at);
         if (character > 126) g_string_append_printf(out, "\\[u%04X]", character);
@@ -26,7 +26,7 @@ static void add_font(GString *out, char font, const char *text) {
     g_string_append(out, "\\fR");
 }
 
-/* Without the full stop at its end. */
+/* Without the final full stop. */
 static void add_name(GString *out, const char *name, const char *summary) {
     g_autofree char *line = g_str_has_suffix(summary, ".") ? g_strndup(summary, strlen(summary) - 1) : g_strdup(summary);
     g_string_append(out, ".SH NAME\n");
@@ -43,7 +43,7 @@ static void add_heading(GString *out, const char *name) {
     g_string_append_printf(out, "\" 1 \"\" \"rankmil %s\" \"rankmil\"\n.nh\n.ad l\n", rmil_version());
 }
 
-/* Lines of a help: those that begin with a space stay as they are, others flow. */
+/* Lines of a help text: those that begin with a space stay as they are, others are filled. */
 static void add_description(GString *out, const char *text) {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     gboolean kept = FALSE;
@@ -117,7 +117,7 @@ static void add_status(GString *out) {
                          "wrong usage; nothing was done\n");
 }
 
-/* Behind the last page that is named. */
+/* After the last page in the list. */
 static void add_documents(GString *out) {
     g_string_append(out, "\n.PP\nThe README and the documents that help texts call docs/NAME.md:  ");
     add_font(out, 'I', RMIL_DOCUMENTS);

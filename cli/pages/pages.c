@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rankmil-pages FOLDER STUDIES COMMAND…: writes the manual pages and completions of these commands into a folder. It is the command
- * itself, with another cli_help_text in the place of help.c's, which keeps what it is given; then every command is asked for its help. */
+/* rankmil-pages FOLDER STUDIES COMMAND…: writes the manual pages and completions of these commands into a folder. It is the command itself,
+ * with a different cli_help_text in place of help.c's, which stores its arguments; every command is then asked for its help. */
 #include "pages.h"
 
 #include "help.h"
 
 #include <string.h>
 
-static Page *pages, *asked; /* of all commands; of the one that runs */
-static GPtrArray *plans;    /* names of rankmil's own, then NULL */
+static Page *pages, *asked; /* of all commands; of the current one */
+static GPtrArray *plans;    /* names of rankmil's own plans, then NULL */
 
 static void add_group(Page *page, const CliGroup *group) {
     for (const GOptionEntry *entry = group->entries; entry->long_name; entry++) {
@@ -46,7 +46,7 @@ static void write_page(const char *folder, const char *name, char *text) {
     g_free(text);
 }
 
-/* A build must know its files: those that it names are those that there are. */
+/* A build must know its files: the names that it lists must be those that exist. */
 static void check_names(int count, char **names) {
     int known = 0;
     for (const CliCommand *command = cli_commands; command->name; command++, known++)
@@ -57,7 +57,7 @@ static void check_names(int count, char **names) {
 
 static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-/* Names of rankmil's own plans: the files of a folder. */
+/* Names of rankmil's own plans: the files in a folder. */
 static GPtrArray *find_plans(const char *folder) {
     g_autoptr(GError) error = NULL;
     g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which words an option takes, where `--help` says them in a sentence. */
+/* The words that an option accepts, if `--help` lists them in a sentence. */
 #include "pages.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ static const char *const *methods(void) {
     return names;
 }
 
-/* Those that there are, and the word that leaves it to the weights. */
+/* All encoders, and the word that leaves the choice to the weights. */
 static const char *const *encoders(void) {
     static const char **names;
     if (names) return names;
@@ -41,7 +41,7 @@ static const char *const *encoders(void) {
     return names;
 }
 
-/* Those that `rankmil convert` writes as ONNX, likewise. */
+/* The encoders that `rankmil convert` writes as ONNX, likewise. */
 static const char *const *networks(void) {
     static const char **names;
     if (names) return names;
@@ -53,8 +53,8 @@ static const char *const *networks(void) {
     return names;
 }
 
-/* Options that are no rows of the table of training. unsaid: the help does not name the words; command: whose it is, where others
- * have one of the same name. */
+/* Options that are not in the table of training options. unsaid: the help does not list the words; command: set if other commands have an
+ * option of the same name. */
 static const struct {
     const char *name;
     const char *const *(*words)(void);
@@ -73,7 +73,7 @@ static const struct {
     {.name = "target", .words = literal_targets},
 };
 
-/* The help and the words are two texts that must agree. */
+/* The help and the words are separate texts that must agree. */
 static void check_said(const char *command, const char *what, const char *const *words, const char *text) {
     for (int i = 0; words[i]; i++)
         if (!strstr(text, words[i]))

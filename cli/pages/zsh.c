@@ -2,7 +2,7 @@
 /* Completion for zsh: a function of _arguments' specifications. */
 #include "pages.h"
 
-/* Text within '…' and, in it, within [ … ] or between colons. */
+/* Text inside '…', which may itself be inside [ … ] or between colons. */
 static void add_text(GString *out, const char *text) {
     for (; *text; text++) {
         if (*text == '\'') g_string_append(out, "'\\''");

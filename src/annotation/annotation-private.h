@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file's outlines are before they become a region, and the steps from one to the other. */
+/* A file's outlines before they become a region, and the steps in between. */
 #ifndef RMIL_ANNOTATION_PRIVATE_H
 #define RMIL_ANNOTATION_PRIVATE_H
 
 #include "base/base-private.h"
 #include "rankmil/annotation.h"
 
-/* Bounds on what a file may ask for. Real files stay below 10⁵ vertices; slides below 10⁶ px. */
+/* Limits for what a file may contain. Real files have fewer than 10⁵ vertices, slides fewer than 10⁶ px per side. */
 #define RMIL_ANNOTATION_BYTES ((gsize)512 << 20)
 #define RMIL_ANNOTATION_VERTICES 5000000
 #define RMIL_ANNOTATION_SHAPES 200000
@@ -19,26 +19,26 @@ typedef struct {
 /* One outlined area: rings[0] is its outer ring, the others are holes; rings need not be closed. */
 typedef struct {
     char *name;       /* for messages, e.g. annotation "Annotation 3" */
-    char *group;      /* group or class, trimmed; NULL: none was given */
-    char *title;      /* what its author named it, or NULL */
-    char *hint;       /* a class that stands where the format does not have it, or NULL */
+    char *group;      /* group or class, trimmed; NULL: none */
+    char *title;      /* the name given by its author, or NULL */
+    char *hint;       /* a class found where the format does not put it, or NULL */
     GPtrArray *rings; /* of GArray of RmilPoint */
 } RmilShape;
 
 typedef struct {
     const char *path;
     GPtrArray *shapes;   /* of RmilShape */
-    GHashTable *parents; /* group -> the group that it is part of */
+    GHashTable *parents; /* group -> its parent group */
     int64_t vertices;
-    int64_t width, height;   /* level-0 px that the file itself covers (a mask of a slide of unknown size); 0: it does not say */
-    const char *hint_member; /* where the hints stand */
-    gboolean from_level0;    /* the file is of a program that counts from the corner of level 0 */
+    int64_t width, height;   /* level-0 px that the file itself covers (a mask of a slide of unknown size); 0: unknown */
+    const char *hint_member; /* where the hints were found */
+    gboolean from_level0;    /* the file is from a program that counts from the corner of level 0 */
     GPtrArray *notes;        /* what was left out or assumed */
 } RmilOutlines;
 
 void rmil_outlines_init(RmilOutlines *outlines, const char *path);
 void rmil_outlines_clear(RmilOutlines *outlines);
-/* What a file's user must know, collected and then said in one warning for each reason, which is one of these texts. */
+/* What a file's user must know, collected and reported as one warning for each reason, which is one of these texts. */
 #define RMIL_NOTE_NO_AREA "left out, because points and lines have no area"
 #define RMIL_NOTE_OBJECT "left out, because only annotations count"
 #define RMIL_NOTE_CLOSED "drawn as a closed line, used as an outline"
@@ -51,7 +51,7 @@ void rmil_outlines_clear(RmilOutlines *outlines);
 #define RMIL_NOTE_VALUES "contains several labels or colours, which all count as lesion"
 GPtrArray *rmil_notes_new(void);
 void rmil_outlines_note(RmilOutlines *outlines, const char *reason, const char *what);
-/* The same of one outline of a kind that has no area, e.g. Dot of "Tumor". */
+/* The same for an outline of a kind that has no area, e.g. Dot of "Tumor". */
 void rmil_outlines_note_kind(RmilOutlines *outlines, const char *reason, const char *kind, const char *group);
 char **rmil_outlines_warnings(const RmilOutlines *outlines); /* free with g_strfreev */
 
@@ -60,12 +60,12 @@ RmilShape *rmil_outlines_add_shape(RmilOutlines *outlines, const char *name, con
 void rmil_outlines_add_parent(RmilOutlines *outlines, const char *child, const char *parent);
 GArray *rmil_shape_add_ring(RmilShape *shape);
 gboolean rmil_outlines_add_point(RmilOutlines *outlines, const RmilShape *shape, GArray *ring, double x, double y, GError **error);
-/* Sorts shapes into lesions and exclusions by the options' names (RmilShape, not owned); others are left out. */
+/* Sorts shapes into lesions and exclusions by the names in the options (RmilShape, not owned); others are left out. */
 gboolean rmil_outlines_select(RmilOutlines *outlines, const RmilAnnotationOptions *options, GPtrArray *lesions, GPtrArray *exclusions,
                               GError **error);
 
-/* A format, one file, which defines rmil_annotation_NAME, and its name in the list in meson.build (docs/extending.md): how to tell it by a
- * file's first bytes (NUL behind them), and how to read it. */
+/* A format is one file, which defines rmil_annotation_NAME, plus its name in the list in meson.build (docs/extending.md): how to recognise
+ * it by a file's first bytes (followed by NUL), and how to read it. */
 typedef struct {
     const char *name;
     gboolean (*matches)(const char *head, gsize size);
@@ -73,15 +73,15 @@ typedef struct {
     gboolean cropped; /* may count from the corner of the scanned area */
 } RmilAnnotationFormat;
 
-/* The bytes of a PNG or TIFF whose pixels are labels shown by a palette, with a palette that shows label k as gray k; NULL: it has
- * none. Free with g_mapped_file_unref. */
+/* For a PNG or TIFF whose pixels are labels shown with a palette: its bytes, with a palette that shows label k as gray k; NULL: it has no
+ * palette. Free with g_mapped_file_unref. */
 GMappedFile *rmil_palette_exchange(const char *path);
-/* frame.c: is the scanned area known, and less than the slide? */
+/* frame.c: is the scanned area known, and smaller than the slide? */
 gboolean rmil_has_bounds(const RmilAnnotationOptions *options);
-/* Moves outlines of QuPath's to level-0 pixels; says which reading was taken where that is not certain. */
+/* Moves QuPath outlines to level-0 pixels; reports the assumed origin if it is not certain. */
 void rmil_outlines_place(RmilOutlines *outlines, const RmilAnnotationOptions *options);
-/* Where a mask lies: level-0 position of its corner, level-0 pixels per mask pixel. A mask may be smaller or larger than the
- * slide or its scanned area, but has the shape of one of them. */
+/* Position of a mask: level-0 position of its corner, and level-0 pixels per mask pixel. A mask may be smaller or larger than the slide or
+ * its scanned area, but has the shape of one of them. */
 typedef struct {
     double x, y, scale_x, scale_y;
 } RmilMaskPlace;
@@ -91,12 +91,12 @@ gboolean rmil_mask_place(RmilOutlines *outlines, const RmilAnnotationOptions *op
 /* Closed centripetal Catmull-Rom curve through the points (ASAP's spline), as a ring of points on it. */
 GArray *rmil_spline(const GArray *points);
 
-/* Whether the shapes' outlines cross each other so often that repairing them has no bounded cost. */
+/* Do the shapes' outlines cross so often that the cost of repairing them is unbounded? */
 gboolean rmil_outlines_tangled(const GPtrArray *shapes);
 
 /* -- region ---------------------------------------------------------------------------------------------------------- */
 typedef struct {
-    int64_t first, count; /* points, the first repeated as the last */
+    int64_t first, count; /* points; the last repeats the first */
     gboolean hole;
 } RmilRing;
 
@@ -114,16 +114,16 @@ struct _RmilRegion {
 };
 
 RmilRegion *rmil_region_new(void);
-/* Takes over the points from `first` on as a ring. */
+/* Takes the points from `first` on as a ring. */
 void rmil_region_add_ring(RmilRegion *region, int64_t first, gboolean hole);
 void rmil_region_index(RmilRegion *region);                                                        /* after the last ring */
 double rmil_region_box(const RmilRegion *region, double x, double y, double width, double height); /* area inside */
 
-/* Outlines of another slide seldom fit: FALSE when most of the area lies off the slide, whose size is in the options. A region
- * that covers most of the slide is noted. */
+/* Outlines of another slide rarely fit: FALSE if most of the area is off the slide, whose size is in the options. A region that covers most
+ * of the slide is noted. */
 gboolean rmil_region_fits(const RmilRegion *region, RmilOutlines *outlines, const RmilAnnotationOptions *options, GError **error);
 
-/* Union of lesions minus union of exclusions, which must fit the slide, grown by the padding. */
+/* Union of lesions minus union of exclusions, padded; it must fit the slide. */
 RmilRegion *rmil_region_build(RmilOutlines *outlines, const GPtrArray *lesions, const GPtrArray *exclusions,
                               const RmilAnnotationOptions *options, GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ASAP's XML (computationalpathologygroup/ASAP): ASAP_Annotations / Annotations / Annotation (Name, Type, PartOfGroup) /
- * Coordinates / Coordinate (Order, X, Y), and AnnotationGroups / Group (Name, PartOfGroup). Read as a stream: no document
- * type, no entity, no network, bounded counts. */
+/* ASAP's XML (computationalpathologygroup/ASAP): ASAP_Annotations / Annotations / Annotation (Name, Type, PartOfGroup) / Coordinates /
+ * Coordinate (Order, X, Y), and AnnotationGroups / Group (Name, PartOfGroup). Read as a stream: no document types, no entities, no network,
+ * bounded counts. */
 #include "annotation-private.h"
 #include "base/xml.h"
 
@@ -17,8 +17,8 @@ typedef struct {
     RmilShape *shape; /* the annotation being read; NULL: none, or one without area */
     GArray *points;   /* of Vertex */
     gboolean in_order, spline, rectangle;
-    gboolean root, annotations; /* seen */
-    char *problem;              /* libxml2's first complaint */
+    gboolean root, annotations; /* elements seen so far */
+    char *problem;              /* libxml2's first message */
 } Asap;
 
 typedef struct {
@@ -46,7 +46,7 @@ static char *attribute(const Asap *asap, const char *name) {
     xmlChar *value = xmlTextReaderGetAttribute(asap->reader, (const xmlChar *)name);
     char *copy = value ? g_strndup((const char *)value, 1000) : NULL;
     xmlFree(value);
-    if (copy && !g_utf8_validate(copy, -1, NULL)) { /* cut inside a character */
+    if (copy && !g_utf8_validate(copy, -1, NULL)) { /* truncated inside a character */
         char *valid = g_utf8_make_valid(copy, -1);
         g_free(copy);
         return valid;
@@ -54,7 +54,7 @@ static char *attribute(const Asap *asap, const char *name) {
     return copy;
 }
 
-/* "None" is ASAP's word for no group. */
+/* "None" is ASAP's name for no group. */
 static char *group_attribute(const Asap *asap) {
     char *group = attribute(asap, "PartOfGroup");
     if (group && strcmp(g_strstrip(group), "None") == 0) g_clear_pointer(&group, g_free);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From where outlines and masks count: the corner of level 0, or that of the scanned area, which is all that QuPath shows. */
+/* The origin of outlines and masks: the corner of level 0, or that of the scanned area, which is all that QuPath shows. */
 #include "annotation-private.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@ static Box box_of(const RmilOutlines *outlines) {
     return box;
 }
 
-/* In the scanned area, whose corner is at (x, y)? An outline may run a little over the edge. */
+/* Is it inside the scanned area, whose corner is at (x, y)? An outline may extend a little beyond the edge. */
 static gboolean fits(const Box *box, const RmilAnnotationOptions *options, double x, double y) {
     double width = (double)options->bounds_width, height = (double)options->bounds_height, over = 0.01 * MAX(width, height);
     return box->left >= x - over && box->top >= y - over && box->right <= x + width + over && box->bottom <= y + height + over;
@@ -77,7 +77,7 @@ void rmil_outlines_place(RmilOutlines *outlines, const RmilAnnotationOptions *op
     note(outlines, whole ? NOTE_BOTH : NOTE_NEITHER, options);
 }
 
-/* Has an area of this size the mask's shape? Two pixels are allowed, which rounding at each of several halvings may add, or 2 %. */
+/* Does an area of this size have the mask's shape? Allows two pixels, since each of several halvings may round, or 2 %. */
 static gboolean same_shape(int mask_width, int mask_height, int64_t width, int64_t height) {
     double across = (double)width / mask_width, down = (double)height / mask_height;
     return fabs(across / down - 1) <= MAX(0.02, 2.0 / MIN(mask_width, mask_height));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GeoJSON as QuPath 0.1 to 0.6 writes it: a FeatureCollection (older QuPath: an array of features), each feature a Polygon or
- * MultiPolygon with holes, its class in properties.classification. Coordinates are level-0 pixels from the corner of what QuPath shows. A file of all objects may
- * hold a million cells beside a few annotations: features are looked at one by one, and what is no annotation is not read. */
+/* GeoJSON as written by QuPath 0.1 to 0.6: a FeatureCollection (older QuPath: an array of features), each feature a Polygon or MultiPolygon
+ * with holes, its class in properties.classification. Coordinates are level-0 pixels from the corner of what QuPath shows. A file with all
+ * objects may have a million cells beside a few annotations, so features are examined one by one, and only annotations are read. */
 #include "annotation-private.h"
 #include "base/json.h"
 
@@ -55,7 +55,7 @@ static gboolean read_polygon(Geojson *geojson, JsonArray *rings, GError **error)
     return shape != NULL;
 }
 
-/* A line whose last point is its first is an outline drawn with the wrong tool. */
+/* A line whose last point equals its first is an outline drawn with the wrong tool. */
 static gboolean read_line(Geojson *geojson, JsonArray *points, GError **error) {
     const guint n = points ? json_array_get_length(points) : 0;
     double x0, y0, x1, y1;
@@ -68,7 +68,7 @@ static gboolean read_line(Geojson *geojson, JsonArray *points, GError **error) {
     return shape && read_ring(geojson, shape, points, error);
 }
 
-/* Something of several parts, each read by itself: lines, polygons, or geometries. */
+/* Something with several parts, each read on its own: lines, polygons, or geometries. */
 typedef gboolean (*ReadPart)(Geojson *geojson, JsonArray *part, GError **error);
 
 static gboolean read_parts(Geojson *geojson, JsonArray *parts, ReadPart read, GError **error) {
@@ -102,8 +102,8 @@ static gboolean read_geometry(Geojson *geojson, JsonNode *geometry, int depth, G
 }
 
 /* -- classes ---------------------------------------------------------------------------------------------------------------- */
-/* QuPath derives classes: "Tumor: Positive" is part of "Tumor". It has written one as a name, as names = ["Tumor", "Positive"]
- * (since 0.4), and as the name "Positive" with a parentClass of its own (0.1). Free with g_free. */
+/* QuPath derives classes: "Tumor: Positive" is part of "Tumor". It writes such a class as one name, as names = ["Tumor", "Positive"] (since
+ * 0.4), or as the name "Positive" with its own parentClass (0.1). Free with g_free. */
 static char *class_name(JsonNode *class, int depth) {
     JsonArray *names = rmil_json_array(rmil_json_get(class, "names"));
     if (!names) names = rmil_json_array(class);
@@ -121,7 +121,7 @@ static char *class_name(JsonNode *class, int depth) {
     return derived && !g_str_has_prefix(name, derived) ? g_strconcat(derived, name, NULL) : g_strdup(name);
 }
 
-/* Takes the name over; NULL for an empty one. */
+/* Takes ownership of the name; NULL for an empty one. */
 static char *add_class(RmilOutlines *outlines, char *name) {
     if (name && *g_strstrip(name) == '\0') g_clear_pointer(&name, g_free);
     g_autofree char *child = g_strdup(name);
@@ -161,7 +161,7 @@ static gboolean read_annotation(Geojson *geojson, JsonNode *feature, GError **er
     if (!geometry || JSON_NODE_HOLDS_NULL(geometry)) return TRUE;
     geojson->group = add_class(geojson->outlines, class_name(rmil_json_get(properties, "classification"), 0));
     geojson->hint = geojson->group ? NULL : find_hint(geojson->outlines, properties);
-    if (rmil_json_get(properties, "tissue_id")) geojson->outlines->from_level0 = TRUE; /* TRIDENT's */
+    if (rmil_json_get(properties, "tissue_id")) geojson->outlines->from_level0 = TRUE; /* written by TRIDENT */
     const guint first = geojson->outlines->shapes->len;
     gboolean good = read_geometry(geojson, geometry, 0, error);
     for (guint i = first; i < geojson->outlines->shapes->len; i++)
@@ -171,7 +171,7 @@ static gboolean read_annotation(Geojson *geojson, JsonNode *feature, GError **er
     return good;
 }
 
-/* What a feature is, when it is no annotation: QuPath says so in objectType (0.4 and later), object_type (0.3) or the id (0.2). */
+/* The kind of a feature that is not an annotation: QuPath states it in objectType (0.4 and later), object_type (0.3) or the id (0.2). */
 static const char *other_object(RmilJsonPiece id, RmilJsonPiece properties) {
     static const char *const members[] = {"objectType", "object_type", "type"};
     static const struct {
@@ -193,7 +193,7 @@ static const char *other_object(RmilJsonPiece id, RmilJsonPiece properties) {
     return NULL;
 }
 
-/* json-glib says best what is wrong, and where. */
+/* json-glib's messages say best what is wrong, and where. */
 static gboolean broken(const Geojson *geojson, GError **error) {
     if (geojson->file.size <= FEATURE_BYTES) {
         g_autoptr(JsonNode) root = rmil_json_parse(geojson->file.text, geojson->file.size, geojson->outlines->path, error);

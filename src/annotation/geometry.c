@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outlines -> region by GEOS: repair, union, difference, padding. Every call has a context of its own, so that threads do
- * not share anything. */
+/* Outlines -> region by GEOS: repair, union, difference, padding. Every call has its own context, so that threads share nothing. */
 #include "annotation-private.h"
 
 #include <geos_c.h>
@@ -12,7 +11,7 @@ enum { QUADRANT_SEGMENTS = 16, MANY_VERTICES = 2000, FAR_TOO_MANY = 100000, CHUN
 typedef struct {
     GEOSContextHandle_t geos;
     RmilOutlines *outlines;
-    char *message; /* GEOS's last complaint */
+    char *message; /* GEOS's last message */
 } Work;
 
 static void note(const char *message, void *user) {
@@ -21,7 +20,7 @@ static void note(const char *message, void *user) {
     work->message = g_strdup(message);
 }
 
-/* Reports what GEOS complained of; consumes nothing. */
+/* Reports GEOS's message; frees nothing. */
 static GEOSGeometry *geos_fail(const Work *work, const char *what, GError **error) {
     rmil_fail(error, RMIL_ERROR_DATA, "%s: %s fails: %s", work->outlines->path, what, work->message ? work->message : "out of memory");
     return NULL;
@@ -83,8 +82,8 @@ static gboolean add_repaired(const Work *work, const RmilShape *shape, GPtrArray
     return TRUE;
 }
 
-/* Union of the repaired shapes. Where an outline runs back on itself a repair leaves a line: it has no area, but padding
- * grows it like the rest. */
+/* Union of the repaired shapes. If an outline runs back on itself, the repair leaves a line: it has no area, but padding grows it like the
+ * rest. */
 static GEOSGeometry *unite(const Work *work, const GPtrArray *shapes, GError **error) {
     g_autoptr(GPtrArray) parts = g_ptr_array_new();
     gboolean good = TRUE;
@@ -148,29 +147,29 @@ static GEOSGeometry *buffer(const Work *work, const GEOSGeometry *geometry, doub
 }
 
 /* -- growing long outlines ------------------------------------------------------------------------------------------------ */
-/* One buffer of a long outline takes time with the square of its vertices within reach. So the outline is thinned, its notches
- * are filled, and it is grown piece by piece; the union of the pieces and the region is the grown region, off by less than
- * OFF px (less for small paddings) beside what GEOS's arcs are off. */
+/* A single buffer of a long outline takes time with the square of its vertices within reach. So the outline is simplified, its notches are
+ * filled, and it is grown piece by piece. The union of the pieces and the region is the grown region, with an error below OFF px (less for
+ * small paddings), apart from that of GEOS's arcs. */
 #define OFF 1.0
 
 static double thinning(double padding) { return MIN(0.25 * OFF, padding / 1000); }
 
-/* A notch may be bridged by a chord of this length: what comes within the padding of the chord is within hypot(padding, chord / 2)
- * of the nearer of its ends, which are the outline's own, and that is at most 3/4 OFF more than the padding. */
+/* A notch may be bridged by a chord of this length: anything within the padding of the chord is within hypot(padding, chord / 2) of the
+ * nearer of its ends, which are the outline's own, and that exceeds the padding by at most 3/4 OFF. */
 static double longest_chord(double padding) { return sqrt(8 * padding * MIN(0.75 * OFF, padding / 500)); }
 
 static double turn(const RmilPoint *a, const RmilPoint *b, const RmilPoint *c) {
     return (b->x - a->x) * (c->y - b->y) - (b->y - a->y) * (c->x - b->x);
 }
 
-/* Leaves out the vertices of a closed ring that lie in notches of the region; returns how many remain. A notch's outline is no
- * longer than half of the padding, so that its ends alone grow over all of it. */
+/* Leaves out the vertices of a closed ring that lie in notches of the region; returns how many remain. A notch's outline is at most half as
+ * long as the padding, so that its ends alone grow over all of it. */
 static guint fill_notches(RmilPoint *p, guint n, gboolean hole, double padding) {
     const double chord = longest_chord(padding);
-    g_autofree double *length = g_new0(double, n); /* of the outline up to each vertex that is kept */
+    g_autofree double *length = g_new0(double, n); /* length of the outline up to each kept vertex */
     double twice = 0, along = 0;
     for (guint i = 0; i + 1 < n; i++) twice += (p[i].x - p[0].x) * (p[i + 1].y - p[0].y) - (p[i + 1].x - p[0].x) * (p[i].y - p[0].y);
-    const double inward = (twice > 0) == hole ? -1 : 1; /* of a turn to the left: the region lies there */
+    const double inward = (twice > 0) == hole ? -1 : 1; /* sign of a turn towards the region */
     RmilPoint before = p[0];
     guint kept = 0;
     for (guint i = 0; i < n; i++) {
@@ -188,7 +187,7 @@ static guint fill_notches(RmilPoint *p, guint n, gboolean hole, double padding) 
 
 /* Adds the grown pieces of a line, CHUNK vertices each. */
 static gboolean grow_line(const Work *work, const RmilPoint *p, guint n, double padding, GPtrArray *parts) {
-    const guint step = MIN(CHUNK, MAX(n / 2, 1)); /* never a closed ring: GEOS grows its inside by another way */
+    const guint step = MIN(CHUNK, MAX(n / 2, 1)); /* never a closed ring: GEOS would grow its inside differently */
     for (guint first = 0; first + 1 < n; first += step) {
         GEOSCoordSequence *some = GEOSCoordSeq_copyFromBuffer_r(work->geos, &p[first].x, MIN(step + 1, n - first), 0, 0);
         GEOSGeometry *piece = some ? GEOSGeom_createLineString_r(work->geos, some) : NULL;
@@ -240,8 +239,8 @@ static GEOSGeometry *grow_large(const Work *work, const GEOSGeometry *drawn, dou
     return grown;
 }
 
-/* GEOS evens out hollows shallower than 1 % of the padding; with a wide one that can be seen in a tile's share, and who compares
- * with what GEOS's users have gets the same as long as it takes a bearable time. */
+/* GEOS smooths hollows shallower than 1 % of the padding, which shows in the shares of tiles if the padding is wide. For the same result as
+ * with plain GEOS, this uses it as long as it is fast enough. */
 static GEOSGeometry *grow(const Work *work, const GEOSGeometry *drawn, double padding, GError **error) {
     const int most = padding <= FAR_PADDING ? MANY_VERTICES : FAR_TOO_MANY;
     GEOSGeometry *grown = GEOSGetNumCoordinates_r(work->geos, drawn) > most ? grow_large(work, drawn, padding)

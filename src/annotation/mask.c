@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mask images: the region is where pixels are not zero; transparent ones are, and in an image with a palette the label counts,
- * not the colour that it is shown in. Read row by row, so memory grows with the outline, not the image.
+/* Mask images: the region is where pixels are not zero; transparent pixels are zero, and in an image with a palette the label counts, not
+ * its colour. Read row by row, so memory grows with the outline, not the image.
  *
- * The outline runs along pixel edges. Between two rows its horizontal pieces are where exactly one of them is set; each
- * piece's ends are corners, joined upwards or downwards by the side of a run that begins or ends there. Every corner has
- * one horizontal and one vertical neighbour, so following them in turn gives the rings. Pixels that meet only at a corner
- * are not joined: a hole belongs to the area that the run of pixels to its left belongs to. */
+ * The outline runs along pixel edges. Between two rows, its horizontal pieces are where exactly one of the rows is set. The ends of each
+ * piece are corners, joined upwards or downwards by the side of a run that begins or ends there. Every corner has one horizontal and one
+ * vertical neighbour, so following them in turn gives the rings. Pixels that meet only at a corner are not joined: a hole belongs to the
+ * area of the run of pixels to its left. */
 #include "annotation-private.h"
 #include "slide/vips.h"
 
@@ -20,8 +20,8 @@ enum { NO_CORNER = G_MAXUINT };
 typedef struct {
     int x, y;
     guint beside, along; /* neighbours: on the same row edge, on the same column edge */
-    guint left;          /* where a run ends: the corner above its beginning; else NO_CORNER */
-    RmilShape *shape;    /* once its ring has been followed */
+    guint left;          /* if a run ends here: the corner above its beginning; else NO_CORNER */
+    RmilShape *shape;    /* set once its ring has been followed */
 } Corner;
 
 typedef struct {
@@ -33,14 +33,14 @@ enum { MOST_COLOURS = 8 };
 
 /* Which pixels are lesion. */
 typedef struct {
-    int bands, colours; /* of a pixel; without alpha, which is the last */
-    int threshold;      /* of any colour */
-    GArray *seen;       /* uint32_t: the lesion's colours, MOST_COLOURS + 1 at most */
+    int bands, colours; /* per pixel; without alpha, which is the last */
+    int threshold;      /* for any colour */
+    GArray *seen;       /* uint32_t: colours of the lesion, at most MOST_COLOURS + 1 */
 } Rule;
 
 typedef struct {
     GArray *corners;       /* Corner */
-    GArray *above, *below; /* Side: the runs' beginnings and ends in turn */
+    GArray *above, *below; /* Side: alternating beginnings and ends of runs */
     Rule rule;
 } Tracer;
 
@@ -48,7 +48,7 @@ static guint add_corner(Tracer *tracer, int x, int y) {
     Corner corner = {.x = x, .y = y, .left = NO_CORNER};
     guint index = tracer->corners->len;
     g_array_append_val(tracer->corners, corner);
-    /* corners come in the order of x: the 2k-th and the next are the ends of one horizontal piece */
+    /* corners come in order of x: number 2k and the next are the ends of one horizontal piece */
     g_array_index(tracer->corners, Corner, index).beside = index ^ 1;
     return index;
 }
@@ -65,13 +65,13 @@ static void join_rows(Tracer *tracer, int y) {
     while (a < tracer->above->len || b < tracer->below->len) {
         Side *up = a < tracer->above->len ? &g_array_index(tracer->above, Side, a) : NULL;
         Side *down = b < tracer->below->len ? &g_array_index(tracer->below, Side, b) : NULL;
-        if (up && down && up->x == down->x && a % 2 == b % 2) { /* the same side goes on */
+        if (up && down && up->x == down->x && a % 2 == b % 2) { /* the same side continues */
             down->open = up->open;
             a++, b++;
         } else if (up && (!down || up->x < down->x || (up->x == down->x && a % 2 == 1))) {
             close_side(tracer, up, y);
             a++;
-        } else { /* also where a run above begins at the end of one below: corners come from left to right */
+        } else { /* also if a run above begins at the end of one below: corners come from left to right */
             down->open = add_corner(tracer, down->x, y);
             if (b % 2) g_array_index(tracer->corners, Corner, down->open).left = g_array_index(tracer->below, Side, b - 1).open;
             b++;
@@ -142,8 +142,8 @@ static gboolean add_corner_point(RmilOutlines *outlines, const RmilShape *shape,
                                    error);
 }
 
-/* A ring's first corner is its top left one: there a run of pixels begins (an outer ring), or one ends (a hole in the area
- * of that run, whose ring came earlier). */
+/* A ring's first corner is its top left one: there a run of pixels begins (an outer ring), or one ends (a hole in the area of that run,
+ * whose ring came earlier). */
 static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, const RmilMaskPlace *place, GError **error) {
     Corner *corners = (Corner *)(void *)tracer->corners->data;
     for (guint first = 0; first < tracer->corners->len; first++) {
@@ -166,7 +166,7 @@ static gboolean add_rings(Tracer *tracer, RmilOutlines *outlines, const RmilMask
 }
 
 typedef struct {
-    GMappedFile *labels; /* the file's bytes, where it has a palette: pixels are labels; else NULL */
+    GMappedFile *labels; /* the file's bytes, if it has a palette: pixels are labels; else NULL */
     VipsImage *image;
     gboolean lossy;
 } Mask;
@@ -192,7 +192,7 @@ static gboolean mask_open(Mask *mask, const char *path, GError **error) {
     mask->labels = rmil_palette_exchange(path);
     mask->image = open_image(mask, path, VIPS_FAIL_ON_TRUNCATED);
     mask->lossy = mask->image && is_jpeg(mask->image);
-    if (mask->lossy) { /* whose data that are missing in the middle are a warning, and grey */
+    if (mask->lossy) { /* for these formats, missing data in the middle are only a warning, and become grey */
         g_clear_object(&mask->image);
         mask->image = open_image(mask, path, VIPS_FAIL_ON_WARNING);
     }
@@ -206,7 +206,7 @@ static gboolean mask_open(Mask *mask, const char *path, GError **error) {
     return TRUE;
 }
 
-/* A label image may mean one label only; a few different values are labels, many are blurred edges. */
+/* A label image may need only one of its labels; a few different values are labels, many are blurred edges. */
 static void note_values(const Rule *rule, gboolean labels, RmilOutlines *outlines) {
     const GArray *seen = rule->seen;
     if (seen->len < 2 || (seen->len > MOST_COLOURS && !labels)) return;
@@ -223,7 +223,7 @@ static gboolean read_opened(const Mask *mask, RmilOutlines *outlines, const Rmil
     if (!rmil_mask_place(outlines, options, image->Xsize, image->Ysize, &place, error)) return FALSE;
     outlines->width = image->Xsize;
     outlines->height = image->Ysize;
-    /* JPEG leaves small values around edges: there a pixel counts from half of white on */
+    /* JPEG leaves small values around edges: a pixel counts from half of white on */
     Tracer tracer = {g_array_new(FALSE, FALSE, sizeof(Corner)),
                      g_array_new(FALSE, FALSE, sizeof(Side)),
                      g_array_new(FALSE, FALSE, sizeof(Side)),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reading a file left out or assumed: one warning for each reason, however many annotations it concerns. */
+/* What was left out or assumed in reading a file: one warning for each reason, however many annotations it concerns. */
 #include "annotation-private.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ static Note *find(const RmilOutlines *outlines, const char *reason, const char *
 void rmil_outlines_note(RmilOutlines *outlines, const char *reason, const char *what) {
     int of_reason;
     Note *note = find(outlines, reason, what, &of_reason);
-    if (!note && of_reason >= MOST_NAMED) note = find(outlines, reason, what = NULL, &of_reason); /* the rest is counted */
+    if (!note && of_reason >= MOST_NAMED) note = find(outlines, reason, what = NULL, &of_reason); /* the others are only counted */
     if (!note) {
         note = g_new0(Note, 1);
         note->reason = reason;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outlines of a file, and which of them are lesions and which are cut out. */
+/* The outlines of a file, and which of them are lesions and which are exclusions. */
 #include "annotation-private.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 static const char *const default_lesion[] = {"_0",         "_1",         "Tumor",  "Tumour",    "Lesion",
                                              "Metastasis", "Metastases", "Cancer", "Carcinoma", NULL};
 static const char *const default_exclusion[] = {"_2", "Exclusion", "Exclude", NULL};
-/* Of outlines of tissue. */
+/* For outlines of tissue. */
 static const char *const tissue_groups[] = {"Tissue", NULL};
 static const char *const no_tissue[] = {"_2",       "Exclusion", "Exclude", "Background", "Glass", "Ignore*", "Artifact",
                                         "Artefact", "Pen",       "Fold",    "Blur",       "Hole",  NULL};
@@ -36,7 +36,7 @@ void rmil_outlines_clear(RmilOutlines *outlines) {
     g_ptr_array_unref(outlines->notes);
 }
 
-/* NULL when nothing but blanks is left. */
+/* NULL if only blanks are left. */
 static char *trimmed(const char *text) {
     char *copy = text ? g_strstrip(g_strdup(text)) : NULL;
     if (copy && *copy == '\0') g_clear_pointer(&copy, g_free);
@@ -89,11 +89,11 @@ typedef enum { UNKNOWN, LESION, EXCLUSION } Role;
 typedef struct {
     const RmilOutlines *outlines;
     const char *const *lesion, *const *exclusion;
-    GHashTable *roles; /* of names: folded name -> Role */
+    GHashTable *roles; /* by name: folded name -> Role */
     gboolean tissue;   /* lesions are tissue */
 } Roles;
 
-/* Names are the same whatever their case, blanks around them and way of writing accents. */
+/* Names are equal regardless of case, surrounding blanks and the encoding of accents. */
 static char *fold(const char *name) {
     g_autofree char *plain = g_utf8_normalize(name, -1, G_NORMALIZE_ALL_COMPOSE);
     return g_utf8_casefold(g_strstrip(plain ? plain : (plain = g_strdup(name))), -1);
@@ -113,7 +113,7 @@ static gboolean add_roles(Roles *roles, const char *const *names, Role role, GEr
     return TRUE;
 }
 
-/* A group that is in neither list has the role of the group that it is part of. */
+/* A group that is in neither list has the role of its parent group. */
 static Role role_of(const Roles *roles, const char *group) {
     for (int depth = 0; group && depth < 32; depth++) {
         g_autofree char *name = fold(group);
@@ -126,7 +126,7 @@ static Role role_of(const Roles *roles, const char *group) {
 
 static gboolean same(RmilPoint a, RmilPoint b) { return a.x == b.x && a.y == b.y; }
 
-/* Fewer than three points that differ: a stray click. */
+/* Fewer than three distinct points: a stray click. */
 static gboolean too_few(const GArray *ring) {
     const RmilPoint *p = (const RmilPoint *)(const void *)ring->data, *other = NULL;
     for (guint i = 1; i < ring->len; i++) {
@@ -137,7 +137,7 @@ static gboolean too_few(const GArray *ring) {
     return TRUE;
 }
 
-/* Takes away holes that are none; FALSE: the shape itself is none. */
+/* Removes holes without area; FALSE: the shape itself has none. */
 static gboolean has_outline(RmilOutlines *outlines, RmilShape *shape) {
     const GArray *outer = shape->rings->len ? shape->rings->pdata[0] : NULL;
     if (!outer || too_few(outer)) {
@@ -154,7 +154,7 @@ static gboolean has_outline(RmilOutlines *outlines, RmilShape *shape) {
     return TRUE;
 }
 
-/* Names the groups of the file, each once, in order. */
+/* Lists the groups of the file, each once, in order. */
 static char *group_names(const RmilOutlines *outlines) {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GString *names = g_string_new(NULL);
@@ -176,7 +176,7 @@ static gboolean any_grouped(const RmilOutlines *outlines) {
     return FALSE;
 }
 
-/* Classes that stand elsewhere than the format has them count when at least one is a known name: then they are classes. */
+/* Classes found where the format does not put them count if at least one of them is a known name. */
 static gboolean take_hints(RmilOutlines *outlines, const Roles *roles) {
     gboolean known = FALSE;
     for (guint i = 0; i < outlines->shapes->len && !known; i++) {
@@ -191,14 +191,14 @@ static gboolean take_hints(RmilOutlines *outlines, const Roles *roles) {
     return known;
 }
 
-/* ASAP numbers what nobody named. */
+/* ASAP numbers annotations that were not named. */
 static gboolean named_by_hand(const char *title) {
     const char *rest = g_str_has_prefix(title, "Annotation ") ? title + strlen("Annotation ") : title;
     while (g_ascii_isdigit(*rest)) rest++;
     return *rest != '\0';
 }
 
-/* Without groups everything is lesion: say what is called otherwise. */
+/* Without groups everything is a lesion: reports names that suggest otherwise. */
 static void note_names(RmilOutlines *outlines, const Roles *roles) {
     for (guint i = 0; i < outlines->shapes->len; i++) {
         const RmilShape *shape = outlines->shapes->pdata[i];
@@ -209,14 +209,14 @@ static void note_names(RmilOutlines *outlines, const Roles *roles) {
     }
 }
 
-/* Of outlines of tissue: none has the group, so that all which are no exclusion are tissue. */
+/* For outlines of tissue: none has the tissue group, so all that are not exclusions are tissue. */
 static gboolean all_tissue(const RmilOutlines *outlines, const Roles *roles) {
     for (guint i = 0; i < outlines->shapes->len; i++)
         if (role_of(roles, ((RmilShape *)outlines->shapes->pdata[i])->group) == LESION) return FALSE;
     return TRUE;
 }
 
-/* Shapes of the file, none of which is left out for its group. */
+/* Sorts the file's shapes; none is left out because of its group. */
 static void sort_tissue(RmilOutlines *outlines, const Roles *roles, GPtrArray *tissue, GPtrArray *exclusions) {
     for (guint i = 0; i < outlines->shapes->len; i++) {
         RmilShape *shape = outlines->shapes->pdata[i];

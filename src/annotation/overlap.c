@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exact area of a region inside boxes, without clipping polygons.
  *
- * For a fixed x, the length of the region between y0 and y1 is a signed sum over the edges at x of clamp(y, y0, y1), so the
- * area inside a box is Σ weight ∫ (clamp(y(x), y0, y1) − y0) dx over the edges' pieces within the box's columns: a closed
- * formula per piece. All tiles of one column share its pieces; those that lie wholly beyond a tile count only by their
- * widths, whose sums are prepared. */
+ * For a fixed x, the length of the region between y0 and y1 is a signed sum over the edges at x of clamp(y, y0, y1), so the area inside a
+ * box is Σ weight ∫ (clamp(y(x), y0, y1) − y0) dx over the edges' pieces within the box's columns: a closed formula for each piece. All
+ * tiles of one column share its pieces; pieces that lie wholly beyond a tile contribute only their widths, whose sums are precomputed. */
 #include "annotation-private.h"
 
 #include <math.h>
@@ -43,7 +42,7 @@ static int compare_pieces(const void *a, const void *b) {
     return (s->high > t->high) - (s->high < t->high);
 }
 
-/* Index of the first of n ascending keys (at the head of items of `stride` bytes) that is not below `value`. */
+/* Index of the first of n ascending keys (at the start of items of `stride` bytes) that is not below `value`. */
 static int64_t lower_bound(const void *items, size_t stride, int64_t n, double value) {
     int64_t low = 0, high = n;
     while (low < high) {
@@ -64,7 +63,7 @@ static void column_fill(Column *column, const RmilRegion *region, double x, doub
         double slope = (e->y1 - e->y0) / (e->x1 - e->x0);
         double left = e->x0 < x ? e->y0 + (x - e->x0) * slope : e->y0;
         double right = e->x1 > end ? e->y1 - (e->x1 - end) * slope : e->y1;
-        /* relative to the column, so that widths of pieces that meet cancel to the last bits */
+        /* relative to the column, so that widths of adjacent pieces cancel to the last bits */
         double extent = (e->x1 > end ? width : e->x1 - x) - (e->x0 < x ? 0 : e->x0 - x);
         column->pieces[column->count++] = (Piece){MIN(left, right), MAX(left, right), left, right, e->weight * extent};
     }

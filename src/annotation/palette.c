@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Label images that show their labels by a palette: libvips gives colours, of which several labels may have the same. So the
- * palette is exchanged, before libvips sees the file, for one that shows every label as the gray of its number. */
+/* Label images shown with a palette: libvips returns colours, which may be the same for several labels. So before libvips sees the file,
+ * the palette is replaced by one that shows every label as the gray of its number. */
 #include "annotation-private.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ typedef struct {
 
 static gboolean holds(const File *file, uint64_t at, uint64_t size) { return at <= file->size && size <= file->size - at; }
 
-/* A whole number of 1 to 8 bytes; FALSE: the file ends before. */
+/* An integer of 1 to 8 bytes; FALSE: the file is too short. */
 static gboolean number(const File *file, uint64_t at, int size, uint64_t *value) {
     *value = 0;
     for (int i = 0; i < size && holds(file, at, (uint64_t)size); i++)
@@ -33,7 +33,7 @@ static uint32_t checksum(const uint8_t *bytes, gsize size) {
 
 /* Chunks: length, name, data, checksum; the palette comes before the image data. */
 static gboolean exchange_png(const File *file) {
-    enum { COLOUR_TYPE = 25, BY_PALETTE = 3, MOST = 3 * 256 }; /* other types may bring a palette as a proposal */
+    enum { COLOUR_TYPE = 25, BY_PALETTE = 3, MOST = 3 * 256 }; /* other types may have a suggested palette */
     uint64_t size;
     if (!holds(file, 0, COLOUR_TYPE + 1) || file->bytes[COLOUR_TYPE] != BY_PALETTE) return FALSE;
     for (uint64_t at = 8; number(file, at, 4, &size) && holds(file, at, size + 12); at += size + 12) {
@@ -47,7 +47,7 @@ static gboolean exchange_png(const File *file) {
     return FALSE;
 }
 
-/* The first directory: entries of tag, type, count, value or place. The colour map is all reds, all greens, all blues. */
+/* The first directory: entries of tag, type, count, value or offset. The colour map is all reds, all greens, all blues. */
 static gboolean exchange_tiff(File *file) {
     enum { PHOTOMETRIC = 262, COLOUR_MAP = 320, BY_PALETTE = 3, MOST_ENTRIES = 4096, MOST_COLOURS = 256 };
     uint64_t version, directory, entries, tag, photometric = 0, map = 0, count = 0;
@@ -68,7 +68,7 @@ static gboolean exchange_tiff(File *file) {
 }
 
 GMappedFile *rmil_palette_exchange(const char *path) {
-    GMappedFile *mapped = g_mapped_file_new(path, TRUE, NULL); /* private: the file itself stays as it is */
+    GMappedFile *mapped = g_mapped_file_new(path, TRUE, NULL); /* private: the file itself is not changed */
     File file = {mapped ? (uint8_t *)g_mapped_file_get_contents(mapped) : NULL, mapped ? g_mapped_file_get_length(mapped) : 0, TRUE, FALSE};
     gboolean exchanged = FALSE;
     if (file.size > 8 && file.bytes[0] == 0x89) exchanged = exchange_png(&file);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a file into a region, and what a region is: rings, and their edges sorted for measuring. */
+/* Reads a file into a region: rings, and their edges sorted for measuring. */
 #include "annotation-private.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_OF_SLIDE 0.5 /* lesions seldom cover more: slides have empty glass */
+#define MOST_OF_SLIDE 0.5 /* lesions rarely cover more: slides have empty glass */
 
 /* From the list in meson.build: RMIL_FORMATS is FORMAT(asap) FORMAT(geojson) … */
 #define FORMAT(name) extern const RmilAnnotationFormat rmil_annotation_##name;
@@ -38,7 +38,7 @@ void rmil_region_free(RmilRegion *region) {
 void rmil_region_add_ring(RmilRegion *region, int64_t first, gboolean hole) {
     RmilRing ring = {first, region->points->len - first, hole};
     const RmilPoint *p = &g_array_index(region->points, RmilPoint, first);
-    double twice = 0; /* twice the signed area, relative to the first point: positions are large, lesions small */
+    double twice = 0; /* twice the signed area, relative to the first point, because positions are large and lesions small */
     for (int64_t i = 0; i + 1 < ring.count; i++)
         twice += (p[i].x - p[0].x) * (p[i + 1].y - p[0].y) - (p[i + 1].x - p[0].x) * (p[i].y - p[0].y);
     region->area += (hole ? -0.5 : 0.5) * fabs(twice);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ASAP draws a spline as a centripetal Catmull-Rom curve: cubic pieces through the points, with knots spaced by the
- * square root of the distance (Yuksel, Schaefer and Keyser, Computer-Aided Design 2011). */
+/* ASAP draws a spline as a centripetal Catmull-Rom curve: cubic pieces through the points, with knots spaced by the square root of the
+ * distance (Yuksel, Schaefer and Keyser, Computer-Aided Design 2011). */
 #include "annotation-private.h"
 
 #include <math.h>

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guard before GEOS: n edges may cross n² / 2 times. Uniting outlines takes memory for every crossing; repairing an outline that
+/* A guard before GEOS: n edges may cross n² / 2 times. The union of outlines takes memory for every crossing; the repair of an outline that
  * crosses itself c times takes time that grows like c^1.6 (GEOS 3.11: a second for 1,500 crossings). */
 #include "annotation-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_CROSSINGS = 500000, MOST_OWN = 3000 /* of one outline; together, what takes as long */ };
+enum { MOST_CROSSINGS = 500000, MOST_OWN = 3000 /* MOST_OWN: of one outline with itself; of several, what takes as long as that */ };
 #define MOST_COMPARISONS INT64_C(3000000000)
 #define REPAIR_GROWTH 1.6
 
 typedef struct {
     RmilPoint a, b; /* a.x ≤ b.x */
     guint shape;
-    int64_t place, next; /* of this segment and of the one that follows it in its ring */
+    int64_t place, next; /* index of this segment, and of the next one in its ring */
 } Segment;
 
 static int compare_segments(const void *a, const void *b) {
@@ -23,7 +23,7 @@ static int compare_segments(const void *a, const void *b) {
 
 static double side(RmilPoint a, RmilPoint b, RmilPoint c) { return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x); }
 
-/* Do two segments, whose x overlap, cross each other, touch, or lie on each other? */
+/* Do two segments whose x ranges overlap cross each other, touch, or lie on each other? */
 static gboolean meet(const Segment *s, const Segment *t) {
     if (MAX(s->a.y, s->b.y) < MIN(t->a.y, t->b.y) || MAX(t->a.y, t->b.y) < MIN(s->a.y, s->b.y)) return FALSE;
     return side(s->a, s->b, t->a) * side(s->a, s->b, t->b) <= 0 && side(t->a, t->b, s->a) * side(t->a, t->b, s->b) <= 0;
@@ -52,15 +52,15 @@ static GArray *segments_of(const GPtrArray *shapes) {
 
 typedef struct {
     int64_t all, comparisons;
-    int64_t *own; /* by shape */
+    int64_t *own; /* per shape */
 } Meetings;
 
-/* A sweep from left to right over the segments that the sweep line may still touch; ends when there are too many. */
+/* A sweep from left to right over the segments that the sweep line may still touch; stops when there are too many. */
 static void count_meetings(GArray *all, Meetings *count) {
     Segment *segments = (Segment *)(void *)all->data;
     if (all->len) qsort(segments, all->len, sizeof(Segment), compare_segments);
     g_autofree const Segment **active = g_try_new(const Segment *, (gsize)all->len + 1);
-    if (!active) { /* more than can be told in this memory */
+    if (!active) { /* too many to count with this memory */
         count->all = MOST_CROSSINGS + 1;
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV tables, written. */
+/* Writing CSV tables. */
 #include "base-private.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 struct _RmilCsv {
     GString *text;
-    gsize row; /* where the row in the making begins */
+    gsize row; /* start of the current row */
     int64_t rows;
 };
 
@@ -33,7 +33,7 @@ char *rmil_csv_take(RmilCsv *csv) {
 
 int64_t rmil_csv_rows(const RmilCsv *csv) { return csv->rows; }
 
-/* Spreadsheets show what stands behind an apostrophe as it is; rmil_table_read takes that off again. */
+/* Spreadsheets show text after an apostrophe as it is; rmil_table_read removes the apostrophe. */
 void rmil_csv_text(RmilCsv *csv, const char *text) {
     GString *out = csv->text;
     const char *field = text ? text : "";

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The rounds of XXH64, whose four lanes are kept whole instead of being folded to one: a few bytes per clock where SHA-256 needs
- * several clocks per byte. A round is a permutation, of the lane and of the word: one changed word always changes its lane. */
+/* The rounds of XXH64, with the four lanes kept whole instead of being folded into one: a few bytes per clock, where SHA-256 needs several
+ * clocks per byte. A round is a permutation of the lane and of the word, so one changed word always changes its lane. */
 static uint64_t absorb(uint64_t lane, uint64_t word) {
     lane += word * UINT64_C(0xC2B2AE3D27D4EB4F);
     return (lane << 31 | lane >> 33) * UINT64_C(0x9E3779B185EBCA87);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors, and memory that may not be there. */
+/* Errors, and memory allocation that may fail. */
 #include "base-private.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that appear whole or not at all. */
+/* Files that appear completely or not at all. */
 #include "base-private.h"
 
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_MOST = 120, HOST_MOST = 64, TRIES = 1000 }; /* a whole name has room in 255 bytes */
+enum { NAME_MOST = 120, HOST_MOST = 64, TRIES = 1000 }; /* so that the complete name fits into 255 bytes */
 
-/* The text, or, where it is longer than that, its beginning and a checksum. */
+/* The text or, if it is longer than `most`, its beginning and a checksum. */
 static void append_short(GString *out, const char *text, gsize most) {
     if (strlen(text) <= most) {
         g_string_append(out, text);
@@ -24,8 +24,8 @@ static void append_short(GString *out, const char *text, gsize most) {
     g_string_append_printf(out, "~%.16s", sum);
 }
 
-/* Temporary names are ".NAME.HOST-PID-COUNTER.part": what a dead process of this host left behind can be told apart
- * from what another process is writing now. */
+/* Temporary names are ".NAME.HOST-PID-COUNTER.part", so that files left by a dead process of this host can be distinguished from those that
+ * another process is writing. */
 static char *part_prefix(const char *name) {
     GString *prefix = g_string_new(".");
     append_short(prefix, name, NAME_MOST);
@@ -35,7 +35,7 @@ static char *part_prefix(const char *name) {
     return g_string_free(prefix, FALSE);
 }
 
-/* PID-COUNTER.part, also with what libzip appends while it writes; 0: another name. */
+/* The PID in PID-COUNTER.part, also with what libzip appends while it writes; 0: another kind of name. */
 static gint64 part_process(const char *rest) {
     char *end;
     gint64 pid = g_ascii_strtoll(rest, &end, 10);
@@ -71,7 +71,7 @@ void rmil_folder_sweep(const char *folder) {
     g_dir_close(dir);
 }
 
-/* A new file under a name that nobody has: what is there, a link that somebody planted or another file, is left alone. */
+/* A new file with an unused name: an existing file, or a link that somebody planted, is left alone. */
 static char *create_part(const char *folder, const char *prefix) {
     static gint counter;
     for (int i = 0; i < TRIES; i++) {
@@ -117,7 +117,7 @@ gboolean rmil_file_commit(char *temporary, const char *path, GError **error) {
         rmil_file_abandon(temporary);
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(reason));
     }
-    sync_path(folder, O_RDONLY | O_DIRECTORY); /* some file systems refuse; the rename has happened all the same */
+    sync_path(folder, O_RDONLY | O_DIRECTORY); /* some file systems refuse this, but the rename has happened */
     g_free(temporary);
     return TRUE;
 }

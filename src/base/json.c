@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON from files, within bounds: json-glib calls itself for every level of nesting, and knows neither a byte-order mark nor
- * the numbers that are none. */
+/* JSON from files, within bounds: json-glib recurses at every level of nesting, and accepts neither a byte-order mark nor NaN and
+ * infinity. */
 #include "json.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static const char *word_at(const char *at, const char *end) {
     return NULL;
 }
 
-/* Behind the text whose opening quote is at `at`; NULL when it is not closed. */
+/* Moves past the string whose opening quote is at `at`; NULL if it is not closed. */
 static const char *skip_text(const char *at, const char *end) {
     for (at++; at < end; at++) {
         if (*at == '"') return at + 1;
@@ -26,7 +26,7 @@ static const char *skip_text(const char *at, const char *end) {
     return NULL;
 }
 
-/* The JSON with null for every bare word; NULL: there is none, or (*deep) it is nested too deep. */
+/* The JSON with null in place of every bare word; NULL: there is none, or (*deep) the nesting is too deep. */
 static GString *without_words(const char *json, const char *end, gboolean *deep) {
     GString *out = NULL;
     const char *copied = json;
@@ -125,7 +125,7 @@ static const char *skip_blank(const char *at, const char *end) {
     return at;
 }
 
-/* Behind the value at `at`; NULL when there is none, or it breaks off. */
+/* Moves past the value at `at`; NULL if there is none, or if it is incomplete. */
 static const char *skip_value(const char *at, const char *end) {
     static const char ends[] = ",:]} \t\r\n";
     int64_t depth = 0;
@@ -149,7 +149,7 @@ static const char *skip_value(const char *at, const char *end) {
 
 gboolean rmil_json_walk_begin(RmilJsonWalk *walk, RmilJsonPiece piece) {
     *walk = (RmilJsonWalk){.at = NULL};
-    if (!piece.text) return FALSE; /* a member that is not there */
+    if (!piece.text) return FALSE; /* the member does not exist */
     const char *at = skip_blank(piece.text, piece.text + piece.size);
     *walk = (RmilJsonWalk){.at = at, .end = piece.text + piece.size};
     if (at >= walk->end || (*at != '[' && *at != '{')) return FALSE;
@@ -161,7 +161,7 @@ gboolean rmil_json_walk_begin(RmilJsonWalk *walk, RmilJsonPiece piece) {
 gboolean rmil_json_walk_next(RmilJsonWalk *walk, RmilJsonPiece *name, RmilJsonPiece *value) {
     const char *at = skip_blank(walk->at, walk->end), close = walk->object ? '}' : ']';
     if (walk->broken || walk->done) return FALSE;
-    walk->broken = TRUE; /* until it has gone well */
+    walk->broken = TRUE; /* until it has succeeded */
     if (at < walk->end && *at == close) {
         walk->at = at + 1;
         walk->done = TRUE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process at a time in a folder: a lock on a file in it, which the system takes back when the process ends, however it ends. */
+/* One process at a time in a folder: a lock on a file in it, which the system releases when the process ends, however it ends. */
 #include "base-private.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@ struct _RmilLock {
     gboolean shared;
 };
 
-/* What the holder wrote of itself, for the message; "another process" when it wrote nothing. */
+/* What the holder wrote about itself, for the message; "another process" if it wrote nothing. */
 static char *holder(int file) {
     char text[512];
     const ssize_t n = pread(file, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
-    text[strcspn(text, "\n")] = '\0'; /* behind it stand the terms of those who share */
+    text[strcspn(text, "\n")] = '\0'; /* followed by the terms of those who share */
     for (char *p = text; *p; p++)
         if (g_ascii_iscntrl(*p)) *p = ' ';
     return g_strdup(*text && g_utf8_validate(text, -1, NULL) ? text : "another process");
@@ -34,7 +34,7 @@ static void introduce(int file, const char *what, const char *terms) {
     g_autofree char *since = g_date_time_format(now, "%Y-%m-%d %H:%M");
     g_autofree char *text = g_strdup_printf("%s (process %ld on %s, since %s)%s%s", what, (long)getpid(), g_get_host_name(), since,
                                             terms ? "\n" : "", terms ? terms : "");
-    if (ftruncate(file, 0) != 0 || pwrite(file, text, strlen(text), 0) < 0) return; /* only the words of a message */
+    if (ftruncate(file, 0) != 0 || pwrite(file, text, strlen(text), 0) < 0) return; /* it only improves a message */
 }
 
 static int try_lock(int file, gboolean shared, gboolean wait) {
@@ -51,9 +51,9 @@ static gboolean still_there(int file, const char *path) {
 
 void rmil_lock_free(RmilLock *lock) {
     if (!lock) return;
-    /* while it is still held, and by nobody else: who opens it anew finds that it is gone */
+    /* while this process still holds it, and no other does: a process that opens it again finds that it is gone */
     gboolean alone = !lock->shared || try_lock(lock->file, FALSE, FALSE) == 0;
-    if (!alone) { /* of two who let go at once neither is alone while both hold it: the one that asks last is */
+    if (!alone) { /* if two release it at once, neither is alone while both hold it; the last one to ask is */
         struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
         alone = fcntl(lock->file, F_OFD_SETLK, &none) == 0 && try_lock(lock->file, FALSE, FALSE) == 0 &&
                 still_there(lock->file, lock->path);
@@ -64,13 +64,13 @@ void rmil_lock_free(RmilLock *lock) {
     g_free(lock);
 }
 
-/* A number behind a name in a file of /proc; 0: not there. */
+/* A number after a name in a file of /proc; 0: not found. */
 static uint64_t proc_mask(const char *text, const char *name) {
     const char *at = text ? strstr(text, name) : NULL;
     return at ? g_ascii_strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
-/* Is a process of this host gone, or on its way: killed, but not yet out of its files, or not yet waited for by its parent? */
+/* Is a process of this host gone or ending: killed, but its files not yet closed, or not yet waited for by its parent? */
 static gboolean is_ending(long id) {
     enum { EXITING = 4, KILLED = 1 << (SIGKILL - 1) }; /* PF_EXITING of /proc/ID/stat */
     g_autofree char *stat_path = g_strdup_printf("/proc/%ld/stat", id), *status_path = g_strdup_printf("/proc/%ld/status", id);
@@ -87,8 +87,8 @@ static gboolean is_ending(long id) {
     return ((proc_mask(status, "SigPnd:") | proc_mask(status, "ShdPnd:")) & KILLED) != 0;
 }
 
-/* Is the process that wrote of itself gone, or about to be? One that was killed may also have left a child that looks through a file
- * (bag/hdf5-examine.c), and a child that has hardly begun holds what its parent held. */
+/* Is the process that wrote about itself gone, or ending? A killed process may also have left a child that examines a file
+ * (bag/hdf5-examine.c), and a child that has just started holds what its parent held. */
 static gboolean is_dead(int file) {
     g_autofree char *who = holder(file), *host = g_strdup_printf(" on %s, ", g_get_host_name());
     const char *process = strstr(who, " (process ");
@@ -96,7 +96,7 @@ static gboolean is_dead(int file) {
     return id > 0 && strstr(process, host) && is_ending(id);
 }
 
-/* EAGAIN: somebody who lives has it. */
+/* EAGAIN: a living process has it. */
 static int try_for_a_while(int file, gboolean shared) {
     enum { TRIES = 250, PAUSE = 20000 }; /* five seconds, in µs */
     int reason = try_lock(file, shared, FALSE);
@@ -125,7 +125,7 @@ static void refuse(const char *folder, int file, const char *how, GError **error
     rmil_fail(error, RMIL_ERROR_IO, "%s: is in use by %s%s: try again when that has ended, or use another folder", folder, who, how);
 }
 
-/* A file system without locks: work must go on there. */
+/* Warns of a file system without locks, on which work must still be possible. */
 static void say_lockless(const RmilMonitor *monitor, const char *folder, int reason) {
     rmil_monitor_warn(monitor,
                       "%s: its file system has no locks (%s), so nothing stops a second process from working here at the "
@@ -160,7 +160,7 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
             reason = try_lock(file, FALSE, TRUE);
         }
         if (reason) say_lockless(monitor, folder, reason);
-        if (!reason && !still_there(file, path)) { /* its holder ended, and removed it, in between */
+        if (!reason && !still_there(file, path)) { /* its holder ended and removed it in the meantime */
             close(file);
             continue;
         }
@@ -169,7 +169,7 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
     }
 }
 
-/* Do those who share say the same? */
+/* Do those who share have the same terms? */
 static gboolean same_terms(int file, const char *terms) {
     g_autofree char *text = g_malloc0(1024 + strlen(terms));
     const ssize_t n = pread(file, text, 1023 + strlen(terms), 0);
@@ -179,7 +179,7 @@ static gboolean same_terms(int file, const char *terms) {
 
 RmilLock *rmil_lock_share(const char *folder, const char *name, const char *terms, const char *what, const RmilMonitor *monitor,
                           GError **error) {
-    enum { TRIES = 50, PAUSE = 20000 }; /* the first holds it alone for a moment, to write the terms; one second, in µs */
+    enum { TRIES = 50, PAUSE = 20000 }; /* the first one locks it exclusively for a moment, to write the terms; one second, in µs */
     g_autofree char *path = g_build_filename(folder, name, NULL);
     for (int i = 0;; i++) {
         const int file = open_file(folder, path, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a long function tells its caller. */
+/* What a long function reports to its caller. */
 #include "base-private.h"
 
 void rmil_monitor_progress(const RmilMonitor *monitor, const char *what, int64_t done, int64_t total) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options by rows: what a row's value may be, and where it lies. */
+/* Options by rows: a row's possible values, and its place in memory. */
 #include "rankmil/base.h"
 
 #include "base-private.h"

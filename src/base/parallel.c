@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parallel loop, on threads that stay or for once. */
+/* The parallel loop, on persistent or temporary threads. */
 #include "parallel.h"
 
 #include "base-private.h"
@@ -26,9 +26,9 @@ struct _RmilCrew {
     Member *members;
     GMutex lock;
     GCond called, finished;
-    guint64 round; /* counts the loops, so that a sleeping thread knows a new one */
+    guint64 round; /* counts the loops, so that a waiting thread recognises a new one */
     gboolean over;
-    int working; /* threads still in this round */
+    int working; /* threads still working on this round */
     /* the loop of this round */
     RmilLoopBody task;
     gpointer user;
@@ -36,7 +36,7 @@ struct _RmilCrew {
     GError *error;
 };
 
-/* Entered and left with the lock held. */
+/* Called with the lock held, and returns with it held. */
 static void work(RmilCrew *crew, int worker) {
     while (!crew->error && crew->next < crew->count) {
         int64_t index = crew->next++;
@@ -84,7 +84,7 @@ RmilCrew *rmil_crew_new(int threads) {
     for (int i = 1; i < crew->threads; i++) {
         crew->members[i] = (Member){crew, i};
         crew->handles[i] = g_thread_try_new("rankmil", serve, &crew->members[i], NULL);
-        if (!crew->handles[i]) crew->threads = i; /* the system gives no more: those there are do it, and the result is the same */
+        if (!crew->handles[i]) crew->threads = i; /* the system allows no more: the existing ones do all the work, with the same result */
     }
     return crew;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cell of a table in a file, put without touching any other byte of it. */
+/* Replaces one cell of a table in a file, without changing any other byte. */
 #include "base-private.h"
 
 #include <string.h>
 
 typedef struct {
-    gsize begin, end; /* of the field in the text, quotes included */
+    gsize begin, end; /* of the field in the text, including quotes */
 } Span;
 
-/* The fields of the record at `at`; gives where the next one begins. The table was read before: its quotes are right. */
+/* The fields of the record at `at`; returns where the next one begins. The table has been read before, so its quotes are correct. */
 static gsize scan_record(const char *text, gsize size, gsize at, char separator, GArray *fields) {
     g_array_set_size(fields, 0);
     for (gsize begin = at;; begin = at + 1) {
@@ -43,7 +43,7 @@ static void append_cell(GString *out, const char *cell, char separator) {
     if (quote) g_string_append_c(out, '"');
 }
 
-/* The record with `cell` as its field of that number; a record that is shorter gets empty ones before it. */
+/* The record with `cell` as its field number `column`; a shorter record is padded with empty fields. */
 static void append_record(GString *out, const char *text, const GArray *fields, gsize next, guint column, const char *cell,
                           char separator) {
     const gsize end = g_array_index(fields, Span, fields->len - 1).end, begin = g_array_index(fields, Span, 0).begin;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV, read and written. */
+/* Reading CSV. */
 #include "base-private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* RFC 4180, and what spreadsheets make of it: semicolons and tabs, line ends of all kinds, rows without anything. All cells are kept as NUL-terminated strings inside one block of text. */
+/* RFC 4180, and what spreadsheets make of it: semicolons and tabs, all kinds of line ends, empty rows. All cells are kept as NUL-terminated
+ * strings in one block of text. */
 struct _RmilTable {
     char *path, *text;
     GPtrArray *cells; /* row-major, header first */
@@ -30,7 +31,7 @@ static gboolean ends_line(const char *at) { return *at == '\n' || *at == '\r'; }
 
 static char *behind_end(char *at) { return at + (at[0] == '\r' && at[1] == '\n' ? 2 : 1); }
 
-/* Reads one field starting at *cursor, unquoting in place; returns it and sets *last when it ends its line. */
+/* Reads one field starting at *cursor, unquoting in place; returns it, and sets *last if it ends its line. */
 static char *read_field(char separator, char **cursor, gboolean *last, int64_t *line) {
     char *in = *cursor, *out = in, *start = in;
     if (*in == '"') {
@@ -58,7 +59,7 @@ static char *read_field(char separator, char **cursor, gboolean *last, int64_t *
     return start;
 }
 
-/* The header's most frequent separator; a first line "sep=;", which Excel writes and understands, says it. */
+/* The most frequent separator in the header, or the one stated by a first line "sep=;", which Excel writes and understands. */
 char rmil_csv_separator(char **text, int64_t *line) {
     static const char separators[] = {',', ';', '\t'};
     int64_t counts[G_N_ELEMENTS(separators)] = {0};
@@ -81,7 +82,7 @@ char rmil_csv_separator(char **text, int64_t *line) {
     return separators[best];
 }
 
-/* Fills up or cuts off empty cells at a row's end, which spreadsheets leave out or add. */
+/* Adds or removes empty cells at the end of a row, which spreadsheets leave out or add. */
 static gboolean fit_row(RmilTable *table, guint first, int64_t line, GError **error) {
     const int fields = (int)(table->cells->len - first);
     int filled = fields, named = table->columns;
@@ -96,8 +97,8 @@ static gboolean fit_row(RmilTable *table, guint first, int64_t line, GError **er
     return TRUE;
 }
 
-/* A spreadsheet would take the cell for a formula, and run it: '=' begins one, and so do '+', '-' and '@' before anything but a
- * number or plain words. Apostrophes before it count as part of it. */
+/* A spreadsheet would take the cell for a formula and execute it: '=' begins one, and so do '+', '-' and '@' before anything but a number
+ * or plain words. Leading apostrophes are part of the cell. */
 gboolean rmil_csv_formula(const char *field) {
     const char *at = field + strspn(field, "'");
     if (*at == '=') return TRUE;
@@ -125,14 +126,14 @@ static gboolean read_line(RmilTable *table, char **cursor, int64_t *line, gboole
     return TRUE;
 }
 
-/* Words between blanks. */
+/* Number of words between blanks. */
 static int64_t count_words(const char *text) {
     int64_t words = 0;
     for (const char *at = text; *at; at++) words += !g_ascii_isspace(*at) && (at == text || g_ascii_isspace(at[-1]));
     return words;
 }
 
-/* One column only, which looks like several: no table that anybody meant has that. */
+/* Rejects a table with a single column that looks like several. */
 static gboolean check_separator(const RmilTable *table, GError **error) {
     const char *name = rmil_table_name(table, 0);
     const int64_t words = count_words(name), rows = rmil_table_rows(table);
@@ -215,7 +216,7 @@ gboolean rmil_table_number(const RmilTable *table, int64_t row, int column, doub
     const char *cell = rmil_table_cell(table, row, column);
     g_autofree char *text = g_strdup(cell);
     char *end, *comma = strchr(text, ',');
-    /* whoever separates columns by semicolons writes 0,5 */
+    /* where semicolons separate columns, numbers are written as 0,5 */
     if (table->separator == ';' && comma && !strchr(text, '.') && !strchr(comma + 1, ',')) *comma = '.';
     *value = g_ascii_strtod(text, &end);
     if (*text && *end == '\0' && isfinite(*value)) return TRUE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libxml2's errors of this thread: what comes from below a reader (a broken character set) is printed unless somebody hears it. */
+/* libxml2's errors in this thread: errors from below a reader (an invalid character encoding) are printed unless there is a handler. */
 #ifndef RMIL_BASE_XML_H
 #define RMIL_BASE_XML_H
 
@@ -12,10 +12,10 @@ typedef struct {
     void *user;
 } RmilXmlListener;
 
-/* libxml2 2.9 hands over a mutable error, later ones a const one. */
+/* libxml2 2.9 passes a mutable error, later versions a const one. */
 typedef void (*RmilXmlHear)(void *user, const xmlError *what);
 
-/* Until end, `hear` gets all errors of this thread. */
+/* Until end, `hear` receives all errors of this thread. */
 RMIL_INLINE RmilXmlListener rmil_xml_hear(RmilXmlHear hear, void *user) {
     const RmilXmlListener before = {xmlStructuredError, xmlStructuredErrorContext};
     xmlSetStructuredErrorFunc(user, (xmlStructuredErrorFunc)hear);

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Slides lie in a square of so many, each at a multiple of STEP tiles: further apart than any region is wide, and a multiple of all usual
- * widths of regions, so that each slide falls into the regions that it has by itself. */
+/* Slides are placed in a square of ACROSS × ACROSS, each at a multiple of STEP tiles: further apart than any region is wide, and a multiple
+ * of all usual region widths, so that each slide is divided into the same regions as on its own. */
 enum { ACROSS = 16, STEP = 40320 /* 2⁷ · 3² · 5 · 7 */, WIDEST = STEP - 4096 };
 
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
     RmilBag *out;
 } Joining;
 
-/* Of all slides the same, and what one of them differs in. */
+/* Checks what must be the same for all slides, and names the slide that differs. */
 static gboolean check_alike(const Joining *j, GError **error) {
     const RmilBag *first = j->slides[0];
     for (guint s = 1; s < j->count; s++)
@@ -40,7 +40,7 @@ static gboolean has_places(const RmilBag *slide) { return slide->coords != NULL;
 static gboolean has_tissue(const RmilBag *slide) { return slide->tissue != NULL; }
 static gboolean has_no_labels(const RmilBag *slide) { return slide->patch_labels == NULL; }
 
-/* out: K × 2 of one slide, at the scale of the first, from its own corner on. */
+/* out: K × 2 for one slide, at the scale of the first, from its own corner on. */
 static gboolean place_slide(const Joining *j, guint s, int64_t *out, GError **error) {
     const RmilBag *slide = j->slides[s];
     const double side = j->out->patch_size_level0 > 0 ? j->out->patch_size_level0 : 256;
@@ -85,7 +85,7 @@ static gboolean fill(const Joining *j, GError **error) {
 
 RmilBag *rmil_bag_join(GPtrArray *slides, const char *id, GError **error) {
     const RmilBag *first = slides->pdata[0];
-    if (slides->len == 1) { /* itself, under the patient's name */
+    if (slides->len == 1) { /* unchanged, under the patient's name */
         RmilBag *bag = g_ptr_array_steal_index(slides, 0);
         g_free(bag->id);
         bag->id = g_strdup(id);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cohort's patients as rows, each of all its slides. */
+/* A cohort's patients as rows, one per patient with all its slides. */
 #include "cohort-private.h"
 
 #include <string.h>
 
-/* What the patient has of one more of its slides. */
+/* Adds what another slide tells of the patient. */
 static void add_slide(RmilCohortRow *row, const RmilCohort *slides, int64_t i) {
     const RmilCohortRow *slide = &slides->rows[i];
     g_array_append_val(row->members, i);
@@ -12,10 +12,10 @@ static void add_slide(RmilCohortRow *row, const RmilCohort *slides, int64_t i) {
     if (slide->split != RMIL_SPLIT_NONE) row->split = slide->split;
     if (!slide->site || (row->site && strcmp(row->site, slide->site) <= 0)) return;
     g_free(row->site);
-    row->site = g_strdup(slide->site); /* the first in the alphabet: whatever the order of the rows */
+    row->site = g_strdup(slide->site); /* the first in the alphabet, so it does not depend on the order of the rows */
 }
 
-/* A patient of one slide is that slide. */
+/* A patient with one slide is that slide. */
 static void copy_paths(RmilCohortRow *row, const RmilCohortRow *slide) {
     row->slide = g_strdup(slide->slide);
     row->features = g_strdup(slide->features);

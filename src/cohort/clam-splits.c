@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits as CLAM writes them: a folder of splits_N.csv, with ids of slides under train, val and test, or splits_N_bool.csv, with a row for
+/* Splits in CLAM's format: a folder of splits_N.csv, with ids of slides under train, val and test, or splits_N_bool.csv, with a row for
  * each slide. */
 #include "cohort-private.h"
 
@@ -9,9 +9,9 @@
 #define CELL_LIMIT ((int64_t)1 << 28)
 
 typedef struct {
-    int64_t number; /* N of its name */
+    int64_t number; /* N from its name */
     char *path;
-    gboolean rows; /* of slides: _bool */
+    gboolean rows; /* a row per slide: _bool */
 } File;
 
 static void file_clear(gpointer data) { g_free(((File *)data)->path); }
@@ -34,7 +34,7 @@ static gboolean parse_name(const char *name, File *file) {
     return TRUE;
 }
 
-/* By number; where both kinds are there, the lists of ids alone. Free with g_array_unref. */
+/* By number; if both kinds exist, only the lists of ids. Free with g_array_unref. */
 static GArray *list_files(const char *folder, GError **error) {
     GArray *files = g_array_new(FALSE, TRUE, sizeof(File));
     g_array_set_clear_func(files, file_clear);
@@ -61,7 +61,7 @@ typedef struct {
     const RmilCohort *cohort;
     const File *file;
     const RmilTable *csv;
-    GHashTable *ids, *lines; /* id -> row of the cohort; id -> line where it stood */
+    GHashTable *ids, *lines; /* id -> row of the cohort; id -> line of the file */
     RmilSplit *splits;
 } Reading;
 
@@ -89,7 +89,7 @@ static gboolean read_truth(const Reading *r, int64_t i, int column, gboolean *ye
                      rmil_table_line(r->csv, i), rmil_table_name(r->csv, column), cell);
 }
 
-/* A row for each slide; its id is in the column without a name, the first. */
+/* A row for each slide; its id is in the first column, which has no name. */
 static gboolean read_row(Reading *r, int64_t i, const int *columns, GError **error) {
     RmilSplit set = RMIL_SPLIT_NONE;
     const int64_t line = rmil_table_line(r->csv, i);
@@ -104,7 +104,7 @@ static gboolean read_row(Reading *r, int64_t i, const int *columns, GError **err
     return put(r, rmil_table_cell(r->csv, i, 0), set, line, error);
 }
 
-/* One slide in each set's column, or none. */
+/* At most one slide in each set's column. */
 static gboolean read_lists(Reading *r, int64_t i, const int *columns, GError **error) {
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
         const char *id = columns[set] < 0 ? "" : rmil_table_cell(r->csv, i, columns[set]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides that stand in a cohort's table twice. */
+/* Slides that occur twice in a cohort's table. */
 #include "cohort-private.h"
 
 #include <glib/gstdio.h>
@@ -11,7 +11,7 @@ typedef struct {
     const char *path, *what;
     int64_t row, size;
     uint64_t device, inode;
-    char *digest; /* of equal sizes only */
+    char *digest; /* only if sizes are equal */
 } Content;
 
 static void content_clear(gpointer data) { g_free(((Content *)data)->digest); }
@@ -31,7 +31,7 @@ static void add_content(GArray *all, const char *path, const char *what, int64_t
     g_array_append_val(all, content);
 }
 
-/* Of samples over the whole file: slides have gigabytes. NULL: it cannot be read, which others will say. */
+/* From samples over the whole file, since slides have gigabytes. NULL: it cannot be read, which is reported elsewhere. */
 static char *digest(const Content *content) {
     enum { SAMPLES = 17, BYTES = 1 << 16 };
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -49,7 +49,7 @@ static char *digest(const Content *content) {
     return good ? g_strdup(g_checksum_get_string(sum)) : NULL;
 }
 
-/* Content i and j are of one kind and size. The same file need not be read. */
+/* Contents i and j have the same kind and size. The same file need not be read. */
 static gboolean same_content(const Content *x, const Content *y) {
     return (x->device == y->device && x->inode == y->inode) || (x->digest && g_strcmp0(x->digest, y->digest) == 0);
 }
@@ -73,7 +73,7 @@ GArray *rmil_cohort_twins(const RmilCohort *cohort) {
     for (guint i = 1; i < all->len; i++) {
         if (c[i].what != c[i - 1].what || c[i].size != c[i - 1].size || !same_content(&c[i], &c[i - 1])) continue;
         const RmilTwins pair = {c[i - 1].row, c[i].row, c[i].what};
-        gboolean known = FALSE; /* by another of its files */
+        gboolean known = FALSE; /* through another of its files */
         for (guint k = 0; k < twins->len && !known; k++)
             known = g_array_index(twins, RmilTwins, k).first == pair.first && g_array_index(twins, RmilTwins, k).second == pair.second;
         if (!known) g_array_append_val(twins, pair);

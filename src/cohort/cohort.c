@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cohort's table, read. */
+/* Reading the cohort's table. */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -132,7 +132,7 @@ static gboolean check_unique(const RmilCohort *cohort, GError **error) {
     return TRUE;
 }
 
-/* The folder that paths in the table are relative to. */
+/* The folder to which paths in the table are relative. */
 static char *base_folder(const char *path) {
     g_autofree char *here = g_get_current_dir(), *given = g_path_get_dirname(path);
     const gboolean pipe = g_str_has_prefix(path, "/dev/") || g_str_has_prefix(path, "/proc/") || !g_file_test(path, G_FILE_TEST_IS_REGULAR);
@@ -159,7 +159,7 @@ static gboolean read_columns(RmilCohort *cohort, int *columns, GError **error) {
                      names);
 }
 
-/* What the sets do with sites. */
+/* How the sets treat sites. */
 static gboolean read_sites(RmilCohort *cohort, int column, gboolean by_site, GPtrArray *notes, GError **error) {
     int64_t without = 0, line = 0;
     cohort->by_site = by_site;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which column of a cohort table means what. A name that differs only in case, blanks, "_" and "-" is taken; one that comes near
- * (plural, another word, a slip of the fingers) is only said, for it may mean something else. */
+/* Which column of a cohort table means what. A name that differs only in case, blanks, "_" and "-" is accepted. A similar one (plural,
+ * synonym, typing error) is only reported, since it may mean something else. */
 #include "cohort-private.h"
 
 #include <string.h>
 
-/* Other words that people use; the first is taken, the rest is only said. All as fold() gives them. */
+/* Other names in use; the first is accepted, the rest are only reported. All as fold() gives them. */
 static const struct {
     const char *known, *taken, *said[12]; /* NULL-terminated */
 } words[] = {
@@ -26,7 +26,7 @@ static const struct {
     {"value", NULL, {"score", "regressiontarget"}},
 };
 
-/* Small letters and digits alone. Free with g_free. */
+/* Only letters, in lower case, and digits. Free with g_free. */
 static char *fold(const char *name) {
     g_autofree char *plain = g_utf8_normalize(name, -1, G_NORMALIZE_ALL_COMPOSE), *folded = g_utf8_casefold(plain ? plain : name, -1);
     GString *out = g_string_new(NULL);
@@ -35,7 +35,7 @@ static char *fold(const char *name) {
     return g_string_free(out, FALSE);
 }
 
-/* How many letters must be put in, left out, exchanged or swapped with their neighbour (optimal string alignment). */
+/* Number of letters to insert, delete, replace or swap with their neighbour (optimal string alignment). */
 static int slips(const char *a, const char *b) {
     enum { LONGEST = 16 };
     const int n = (int)strlen(a), m = (int)strlen(b);
@@ -65,13 +65,13 @@ static gboolean same(const char *known, const char *folded) {
     return strcmp(wanted, folded) == 0 || other_word(known, folded, TRUE);
 }
 
-/* Words so common that a slip of the fingers is likelier to be another word: "tile", "size", "even". */
+/* Words so common that a similar one is more likely another word than a typing error: "tile", "size", "even". */
 static gboolean is_common(const char *known) {
     static const char *const common[] = {"site", "time", "event", "value", NULL};
     return g_strv_contains(common, known);
 }
 
-/* Close to a known name, but not it. */
+/* Similar to a known name, but not equal. */
 static gboolean near(const char *known, const char *folded) {
     g_autofree char *wanted = fold(known);
     if (is_common(known)) return other_word(known, folded, FALSE);
@@ -79,7 +79,7 @@ static gboolean near(const char *known, const char *folded) {
     return other_word(known, folded, FALSE) || (length > 3 && off <= (length > 6 ? 2 : 1));
 }
 
-/* What a column that is not named exactly so is read as: the known name that it equals but for case, blanks and the like. */
+/* Accepts a column whose name equals a known one except for case, blanks and the like. */
 static gboolean take_column(RmilCohort *cohort, int column, const char *const *known, int *columns, GPtrArray *warnings, GError **error) {
     const char *name = rmil_table_name(cohort->table, column);
     g_autofree char *folded = fold(name);
@@ -109,7 +109,7 @@ static gboolean means(const RmilCohort *cohort, const char *known) {
     return FALSE;
 }
 
-/* Of what may be predicted, one is enough: with a label nobody misses times. */
+/* One target is enough: with a label, no times are missing. */
 static gboolean is_settled(const RmilCohort *cohort, const char *known) {
     const gboolean label = means(cohort, "label"), time = means(cohort, "time"), event = means(cohort, "event"),
                    value = means(cohort, "value");
@@ -129,7 +129,7 @@ static void say_near(const RmilCohort *cohort, int column, const char *const *kn
     }
 }
 
-/* "tissue" may as well name an organ: it counts where a cell names a file that may hold outlines or a mask. */
+/* "tissue" may also name an organ: it counts if some cell names a file that may hold outlines or a mask. */
 static void check_tissue(RmilCohort *cohort, const char *known, int *column, GPtrArray *warnings) {
     static const char *const endings[] = {".geojson", ".json", ".xml", ".png", ".tif", ".tiff", ".jpg", ".jpeg"};
     if (strcmp(known, "tissue") != 0 || *column < 0) return;

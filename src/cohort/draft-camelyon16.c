@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cohort's table drafted from Camelyon16's folders. */
+/* A cohort table drafted from Camelyon16's folders. */
 #include "draft.h"
 
 #include <string.h>
@@ -8,8 +8,8 @@
 /* Camelyon16, in the folders of its GigaScience and Google Drive copies,
  *     training/normal, training/tumor, training/lesion_annotations[.zip]
  *     testing/images, testing/reference.csv, testing/lesion_annotations[.zip]
- * or in those of its public bucket: images, annotations, evaluation/reference.csv. Slides are named normal_001, tumor_001,
- * test_001. What is said of single slides below is from the data set's own README, "Notes about the data". */
+ * or in those of its public bucket: images, annotations, evaluation/reference.csv. Slides are named normal_001, tumor_001, test_001. The
+ * notes on single slides below are from the data set's own README, "Notes about the data". */
 enum { OFFICIAL_NORMAL = 159, OFFICIAL_TUMOR = 111, OFFICIAL_TEST = 129 };
 #define REFERENCE_LIMIT ((gsize)1 << 20)
 #define XML_LIMIT ((zip_uint64_t)64 << 20)
@@ -63,7 +63,7 @@ static gboolean parse_name(const char *stem, const char **kind, int *number) {
     return FALSE;
 }
 
-/* "test_049" whatever the file's spelling: the key of annotations and labels. NULL: not one of the data set's names. */
+/* "test_049" for any spelling of the file's name: the key of annotations and labels. NULL: not a name of the data set. */
 static char *key_of(const char *path) {
     g_autofree char *stem = rmil_path_stem(path);
     const char *kind;
@@ -81,7 +81,7 @@ static void add_annotations(const RmilDraft *draft, GHashTable *annotations, con
     }
 }
 
-/* One entry of the archive, as a file under its own last name: paths within archives are not followed. */
+/* One entry of the archive, as a file named by its last path component: paths within archives are ignored. */
 static gboolean unpack_entry(zip_t *archive, const char *path, zip_uint64_t index, const char *folder, GError **error) {
     zip_stat_t info;
     if (zip_stat_index(archive, index, 0, &info) != 0 || !g_str_has_suffix(info.name, ".xml")) return TRUE;
@@ -138,7 +138,7 @@ static int label_of(const char *word) {
     return g_strv_contains(negative, lower) ? 0 : g_strv_contains(positive, lower) ? 1 : -1;
 }
 
-/* reference.csv: "test_001,Tumor,IDC,Macro" without a header, or with one that names a column image and a column class. */
+/* reference.csv: "test_001,Tumor,IDC,Macro" without a header, or with a header that names a column image and a column class. */
 static gboolean read_reference(const char *path, GHashTable *labels, GError **error) {
     gsize size;
     g_autofree char *text = rmil_file_read(path, REFERENCE_LIMIT, &size, error);
@@ -175,7 +175,7 @@ static gboolean add_slide(Filling *f, const char *path, GError **error) {
     g_autofree char *id = rmil_path_stem(path), *key = key_of(path);
     const char *kind;
     int number;
-    if (!key || !parse_name(id, &kind, &number)) return TRUE; /* masks lie in the same folders in some copies */
+    if (!key || !parse_name(id, &kind, &number)) return TRUE; /* in some copies, masks are in the same folders */
     gboolean test = strcmp(kind, "test") == 0;
     int label = test ? GPOINTER_TO_INT(g_hash_table_lookup(f->labels, key)) - 1 : strcmp(kind, "tumor") == 0;
     const char *note = NULL;

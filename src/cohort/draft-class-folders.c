@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cohort's table drafted from one folder a class. */
+/* A cohort table drafted from one folder per class. */
 #include "cohort-private.h"
 #include "draft.h"
 
 #include <string.h>
 
-/* One folder per class, of slides, images or feature files; above them, where somebody has divided the data already, one
- * folder per set: train, val, test. Beside a slide may lie NAME.xml, NAME.geojson, NAME_mask.png …: its annotation. */
+/* One folder per class, of slides, images or feature files; if the data are already split, below one folder per set: train, val, test. An
+ * annotation may lie beside its slide: NAME.xml, NAME.geojson, NAME_mask.png … */
 static const char *const features[] = {".h5", ".hdf5", ".pt", NULL};
 static const char *const annotations[] = {".xml", ".geojson", "_mask.png", "_mask.jpg", "_mask.tif", "_mask.tiff", NULL};
 
@@ -50,7 +50,7 @@ static void add_one(GPtrArray *classes, const char *path, const char *name, Rmil
     g_ptr_array_add(classes, class);
 }
 
-/* A class's folder. Where it holds none itself, its slides are in folders in it, by patient or as the GDC's client leaves them. */
+/* A class's folder. If it holds no slides itself, they are in subfolders, by patient or as the GDC's client creates them. */
 static gboolean add_folder(const RmilDraft *draft, GPtrArray *classes, const char *path, RmilSplit split, GError **error) {
     g_autofree char *name = g_path_get_basename(path);
     g_autoptr(GPtrArray) inner = rmil_draft_list(draft, path, NULL);
@@ -122,10 +122,10 @@ static char *listed(const GPtrArray *names) {
 /* Which classes are positive. */
 typedef struct {
     GPtrArray *names; /* NULL-terminated, borrowed */
-    gboolean by_name; /* nobody chose: the table says the classes by their names */
+    gboolean by_name; /* not chosen by the user: the table has the names of the classes */
 } Positive;
 
-/* Those that --positive names; else all but the one that sounds negative, and all where none, or more than one, does. */
+/* Those named by --positive; otherwise all except the one that sounds negative, or all if none or several do. */
 static gboolean choose_positive(const RmilDraft *draft, const GPtrArray *names, Positive *positive, GError **error) {
     g_autofree char *all = listed(names);
     guint negatives = 0;
@@ -186,7 +186,7 @@ static void add_class(RmilDraft *draft, const Class *class, int label, gboolean 
     }
 }
 
-/* Slides of one name in several folders: the class, and the set, become part of the id; then the folder in the class's. */
+/* For slides with the same name in several folders, class and set become part of the id; if that is not enough, the subfolder does. */
 static void tell_apart(RmilDraft *draft, gboolean by_folder) {
     g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < draft->rows->len; i++) {

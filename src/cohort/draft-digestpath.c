@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cohort's table drafted from DigestPath 2019's folders. */
+/* A cohort table drafted from DigestPath 2019's folders. */
 #include "draft.h"
 
 #include <string.h>
 
-/* DigestPath 2019, colonoscopy tissue segmentation: tissue-train-pos-v1 holds images of malignant tissue, NAME.jpg, each
- * with its mask NAME_mask.jpg; tissue-train-neg holds images of benign tissue. Its test set was never published, so the
- * table has no split. Each image is a region cut out of a slide: NAME is CASE_DATE TIME-lv1-X-Y-WIDTH-HEIGHT. Regions of one
- * case must not part between training and test. */
+/* DigestPath 2019, colonoscopy tissue segmentation: tissue-train-pos-v1 holds images of malignant tissue, NAME.jpg, each with its mask
+ * NAME_mask.jpg; tissue-train-neg holds images of benign tissue. Its test set was never published, so the table has no split. Each image is
+ * a region cut out of a slide: NAME is CASE_DATE TIME-lv1-X-Y-WIDTH-HEIGHT. Regions of one case must be in the same set. */
 static const char *const images[] = {".jpg", ".jpeg", ".png", ".tif", ".tiff", NULL};
 
-/* The text before the first "_" (else before "-lv1-"), without the letter that numbers a case's blocks; NULL: other names. */
+/* The text before the first "_" (else before "-lv1-"), without the letter that numbers a case's blocks; NULL for other names. */
 static char *case_of(const char *id) {
     const char *end = strstr(id, "-lv1-"), *underline = strchr(id, '_');
     if (!end) return NULL;
@@ -33,7 +32,7 @@ static char *mask_of(const char *path) {
 static gboolean add_folder(RmilDraft *draft, const char *root, const char *const *names, int label, GError **error) {
     g_autofree char *outer = rmil_draft_find(root, names);
     if (!outer) return rmil_fail(error, RMIL_ERROR_DATA, "%s: there is no folder %s", root, names[0]);
-    g_autofree char *inner = rmil_draft_find(outer, names); /* archives unpacked into a folder of their own name */
+    g_autofree char *inner = rmil_draft_find(outer, names); /* archives unpacked into folders of the same name */
     g_autoptr(GPtrArray) paths = rmil_draft_list(draft, inner ? inner : outer, images);
     guint before = draft->rows->len;
     for (guint i = 0; i < paths->len; i++) {

@@ -42,7 +42,7 @@ static gboolean has_ending(const char *name, const char *const *endings) {
     return FALSE;
 }
 
-/* Why a name cannot stand in a table, or NULL: cells are UTF-8, without blanks around them. */
+/* Why a name cannot be in a table, or NULL: cells are UTF-8, without blanks around them. */
 static const char *unusable(const char *name) {
     if (!g_utf8_validate(name, -1, NULL)) return "is not UTF-8";
     if (g_ascii_isspace(*name) || g_ascii_isspace(name[strlen(name) - 1])) return "begins or ends with a space";
@@ -82,7 +82,7 @@ char *rmil_draft_find(const char *folder, const char *const *names) {
 }
 
 /* -- the table ------------------------------------------------------------------------------------------------------------ */
-/* Below the table's folder: relative, so that both can be moved together. */
+/* Paths below the table's folder become relative, so that both can be moved together. */
 static const char *relative(const RmilDraft *draft, const char *path) {
     gsize length = strlen(draft->out);
     return path && strncmp(path, draft->out, length) == 0 && path[length] == '/' ? path + length + 1 : path ? path : "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cross-validation: a cohort in folds of whole patients, each once the test set. */
+/* Cross-validation: a cohort in folds of whole patients; each fold is the test set once. */
 #include "cohort-private.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ typedef struct {
 
 static int64_t slides_of(const RmilUnit *unit) { return unit->rows->len; }
 
-/* How full a fold would be with this patient, over those classes that the patient has. */
+/* How full a fold would be with this patient, over the classes that the patient has. */
 static double fullness(const Dealing *d, int64_t fold, const RmilUnit *unit) {
     double sum = 0;
     for (guint c = 0; c < d->strata->count; c++)
@@ -26,7 +26,7 @@ static double fullness(const Dealing *d, int64_t fold, const RmilUnit *unit) {
     return sum;
 }
 
-/* The emptiest fold; of equal ones that with the fewest slides, then the first. */
+/* The emptiest fold; if equal, the one with the fewest slides, then the first. */
 static int64_t choose_fold(const Dealing *d, const RmilUnit *unit) {
     int64_t best = 0;
     for (int64_t f = 1; f < d->folds; f++) {
@@ -36,7 +36,7 @@ static int64_t choose_fold(const Dealing *d, const RmilUnit *unit) {
     return best;
 }
 
-/* Patients with many slides first, which are hardest to place; equal ones in random order. Sets fold[row]. */
+/* Patients with many slides first, since they are hardest to place; if equal, in random order. Sets fold[row]. */
 static void deal(Dealing *d, uint64_t seed, int64_t *fold) {
     const guint classes = d->strata->count, units = d->units->len;
     g_autofree int64_t *order = g_new(int64_t, units);
@@ -57,7 +57,7 @@ static void deal(Dealing *d, uint64_t seed, int64_t *fold) {
         }
 }
 
-/* Every fold's test set needs a slide, and one of every stratum that sets need. */
+/* Every fold's test set needs a slide, and one from every needed stratum. */
 static gboolean check_strata(const Dealing *d, const RmilCohort *cohort, GError **error) {
     const char *unit = cohort->by_site ? "site" : "patient";
     if (d->units->len < d->folds)
@@ -97,7 +97,7 @@ GArray *rmil_repeats_fold(const RmilCohort *cohort, int64_t folds, double val, c
     g_autoptr(GArray) repeats = rmil_repeats_new();
     g_autofree int64_t *fold = g_new(int64_t, (cohort->count + 1));
     g_autofree RmilCohortRow *rows = g_memdup2(cohort->rows, (gsize)cohort->count * sizeof *rows);
-    RmilCohort divided = *cohort; /* the same slides, each fold in turn named as the test set */
+    RmilCohort divided = *cohort; /* the same slides, with one fold after another as the test set */
     divided.rows = rows;
     for (int64_t r = 0; r < count * folds; r++) {
         const int64_t seed = seeds[r / folds], own = r % folds;
@@ -124,7 +124,7 @@ gboolean rmil_repeats_write(const RmilCohort *cohort, const GArray *repeats, con
         rmil_csv_text(csv, *repeat->name ? repeat->name : seed);
     }
     rmil_csv_end(csv);
-    const RmilCohort *slides = cohort->slides ? cohort->slides : cohort; /* whom the table names */
+    const RmilCohort *slides = cohort->slides ? cohort->slides : cohort; /* the rows of the file are slides */
     g_autofree int64_t *rows = g_new(int64_t, (slides->count + 1));
     rmil_cohort_bag_rows(cohort, rows);
     for (int64_t i = 0; i < slides->count; i++) {

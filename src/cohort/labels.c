@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The column `label`: which classes there are, in which order, and what each row's is. */
+/* The column `label`: the classes, their order, and the class of each row. */
 #include "cohort-private.h"
 
 #include <string.h>
 
 enum { MOST_NAMED = 5 /* labels in a message */, MOST_DIGITS = 15 };
 
-/* One of the column's different labels. */
+/* One of the column's distinct labels. */
 typedef struct {
-    char *name, *folded; /* folded: without case and blanks; of numbers NULL */
+    char *name, *folded; /* folded: without case and blanks; NULL for numbers */
     gboolean number;
-    int64_t line; /* its first */
+    int64_t line; /* its first line */
 } Class;
 
 static void class_clear(gpointer data) {
@@ -19,7 +19,7 @@ static void class_clear(gpointer data) {
     g_free(class->folded);
 }
 
-/* "7" for "7", "07", "7.0" and "7,0", as a spreadsheet or pandas writes it. NULL: not a whole number. Free with g_free. */
+/* "7" for "7", "07", "7.0" and "7,0", as spreadsheets or pandas write it. NULL: not a whole number. Free with g_free. */
 static char *whole_number(const char *cell) {
     const gsize digits = strspn(cell, "0123456789"), point = cell[digits] == '.' || cell[digits] == ',';
     const gsize ends = digits + point + (point ? strspn(cell + digits + 1, "0") : 0), zeros = strspn(cell, "0");
@@ -35,7 +35,7 @@ static gboolean is_number(const char *cell) {
     return end > point && *end == '\0';
 }
 
-/* How tables write that something is not known. */
+/* Usual ways to write that something is unknown. */
 static gboolean means_unknown(const char *cell) {
     static const char *const words[] = {"nan", "na", "n/a", "#n/a", "null", "?", NULL};
     g_autofree char *small = g_ascii_strdown(cell, -1);
@@ -87,7 +87,7 @@ static gboolean check_cell(const RmilCohort *cohort, int64_t line, const char *c
     return TRUE;
 }
 
-/* What does not go together with the classes before. */
+/* Rejects a label that does not fit the classes before. */
 static gboolean check_beside(const RmilCohort *cohort, const GArray *classes, const Class *new, GError **error) {
     for (guint i = 0; i < classes->len; i++) {
         const Class *old = &g_array_index(classes, Class, i);
@@ -105,10 +105,10 @@ static gboolean check_beside(const RmilCohort *cohort, const GArray *classes, co
     return TRUE;
 }
 
-/* GArray of Class by first line; NULL: they cannot be classes. */
+/* GArray of Class by first line; NULL: the labels cannot be classes. */
 static GArray *collect(const RmilCohort *cohort, int column, GError **error) {
     g_autoptr(GArray) classes = g_array_new(FALSE, TRUE, sizeof(Class));
-    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* names; of `classes` */
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* names, owned by `classes` */
     g_array_set_clear_func(classes, class_clear);
     for (int64_t i = 0; i < cohort->count; i++) {
         const char *cell = rmil_table_cell(cohort->table, i, column);
@@ -135,7 +135,7 @@ static GArray *collect(const RmilCohort *cohort, int column, GError **error) {
     return g_steal_pointer(&classes);
 }
 
-/* Numbers in their order, words in the alphabet's. */
+/* Numbers in numerical order, words in alphabetical order. */
 static gint compare_classes(gconstpointer a, gconstpointer b) {
     const Class *x = a, *y = b;
     if (!x->number) return strcmp(x->folded, y->folded);
@@ -152,7 +152,7 @@ static void name_classes(GArray *classes, RmilTask *task) {
         negatives++;
         first = (int)c;
     }
-    gboolean plain = TRUE; /* 0, 1, both or neither */
+    gboolean plain = TRUE; /* only the labels 0 and 1 */
     for (guint c = 0; c < classes->len; c++) plain = plain && class[c].number && strlen(class[c].name) == 1 && *class[c].name <= '1';
     rmil_task_init(task);
     if (plain) return;

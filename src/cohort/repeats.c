@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ways of dividing a cohort that trainings are repeated with. */
+/* The splits of a cohort for repeated training. */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ GArray *rmil_repeats_read(const RmilCohort *cohort, const char *path, GError **e
     GArray *repeats = rmil_repeats_new();
     for (int64_t j = 0; j < table->count; j++) {
         const char *name = table->names[j], *digits = name + strlen(name);
-        gint64 number; /* not where there are no digits, or more than a seed has */
+        gint64 number; /* rejects a missing number, or one too long for a seed */
         while (digits > name && g_ascii_isdigit(digits[-1])) digits--;
         RmilRepeat repeat = {.name = g_strdup(name),
                              .seed = g_ascii_string_to_signed(digits, 10, 0, G_MAXINT64, &number, NULL) ? number : j,

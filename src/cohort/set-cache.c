@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Features in mapped files, for cohorts beyond the memory. */
+/* Features in memory-mapped files, for cohorts larger than memory. */
 #include "cohort-private.h"
 #include "tensors/tensors-private.h"
 
@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file of features as they lie in memory: HEAD_BYTES (a multiple of every page size in use) that begin with a text
- * naming what they were made from, then count × dim numbers. */
+/* A file of features as they are in memory: HEAD_BYTES (a multiple of every page size in use), starting with a text that says what they
+ * were made from, then count × dim numbers. */
 #define HEAD_BYTES ((size_t)64 << 10)
 
-/* What the files are now: path, size, time of change of each; of several their digest. NULL: one cannot be looked at. Free with g_free. */
+/* The current state of the files: path, size and modification time of each; for several files their digest. NULL: one cannot be examined.
+ * Free with g_free. */
 static char *origin_of(const char *const *paths, guint count, GError **error) {
     g_autoptr(GString) out = g_string_new(NULL);
     for (guint i = 0; i < count; i++) {
@@ -38,7 +39,7 @@ static char *make_head(const char *origin, const RmilBag *bag) {
 
 static size_t feature_bytes(const RmilBag *bag) { return (size_t)(bag->count * bag->dim) * rmil_precision_bytes(bag->precision); }
 
-/* Maps the file into bag->features when it is whole and made from the same; FALSE without an error otherwise. */
+/* Maps the file into bag->features if it is complete and made from the same files; otherwise FALSE without an error. */
 static gboolean map_file(const char *name, const char *head, RmilBag *bag) {
     int file = open(name, O_RDONLY | O_CLOEXEC);
     if (file < 0) return FALSE;

@@ -49,10 +49,10 @@ typedef struct {
     const RmilBagSetOptions *options;
     const RmilMonitor *monitor;
     RmilBagSet *set;
-    gboolean *mapped; /* which bags lie in files */
-    gboolean measure; /* this pass reads sizes only */
+    gboolean *mapped; /* which bags are in mapped files */
+    gboolean measure; /* this pass reads only sizes */
     int64_t done;
-    GMutex lock; /* of done and of the monitor */
+    GMutex lock; /* protects done and the monitor */
 } Load;
 
 static char *feature_path(const Load *load, const RmilCohortRow *row) {
@@ -89,7 +89,7 @@ static RmilBag *read_slide(gpointer user, RmilBagFlags flags, GError **error) {
     return rmil_bag_read(slide->path, slide->id, slide->precision, flags, error);
 }
 
-/* Of one slide. The features of a bag of several are mapped as a whole. */
+/* For a single slide. The features of a bag of several slides are mapped as a whole. */
 static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean mapped, RmilBagFlags flags, GError **error) {
     g_autofree char *path = feature_path(load, row);
     if (!path) {
@@ -107,7 +107,7 @@ static RmilBag *load_slide(const Load *load, const RmilCohortRow *row, gboolean 
     }
     rmil_bag_set_slide(bag, row->slide, row->mpp, load->set->pixels);
     if (load->measure) return g_steal_pointer(&bag);
-    rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training needs no places; who needs them asks for coords_um == 0 */
+    rmil_bag_locate(bag, row->slide, row->mpp, NULL); /* training does not need coordinates; code that does requests coords_um == 0 */
     return merge_labels(load, row, bag, error) ? g_steal_pointer(&bag) : NULL;
 }
 
@@ -166,7 +166,7 @@ static gboolean load_task(int64_t i, int worker, gpointer user, GError **error) 
     return TRUE;
 }
 
-/* The dimension that most bags have; of equally frequent ones the first. */
+/* The most frequent dimension of the bags; if several are equally frequent, the first. */
 static int64_t usual_dim(const RmilBagSet *set) {
     int64_t best = 0, most = 0;
     for (int64_t i = 0; i < set->count; i++) {
@@ -196,8 +196,8 @@ static int64_t other_bytes(const RmilBag *bag) {
     return bag->count * (int64_t)((bag->coords ? 2 * sizeof(int64_t) : 0) + (bag->tissue ? sizeof(float) : 0) + 1) + rmil_pixels_bytes(bag);
 }
 
-/* Decides which bags lie in memory: the first ones in the cohort's order, as many as fit beside what all bags need
- * besides features and beside the bags in the making while others are converted. */
+/* Decides which bags are held in memory: the first in the cohort's order, as many as fit beside what all bags need apart from features, and
+ * beside the bags under construction while others are converted. */
 static gboolean plan_memory(Load *load, GError **error) {
     const RmilBagSet *set = load->set;
     int64_t all = 0, others = 0, largest = 0, budget = load->options->memory;
@@ -208,7 +208,7 @@ static gboolean plan_memory(Load *load, GError **error) {
         largest = MAX(largest, feature_bytes(set->bags[i]));
     }
     if (all + others <= budget) return TRUE;
-    const int64_t copies = load->cohort->slides ? 2 : 1; /* of a patient, the slides and the whole */
+    const int64_t copies = load->cohort->slides ? 2 : 1; /* for a patient, the slides and the joined bag */
     int64_t making = copies * largest * MIN(rmil_threads(load->options->threads), set->count), room = budget - others - making;
     if (!load->options->cache || room < 0)
         return rmil_fail(error, RMIL_ERROR_MEMORY, "the bags need %.2f GiB, but only %.2f GiB is allowed (--memory)%s",
@@ -239,7 +239,7 @@ static gboolean summarise(RmilBagSet *set, const RmilCohort *cohort, GError **er
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: no bag can be loaded; the first: %s", cohort->path, first ? first : "there are none");
 }
 
-/* Damaged files are found before the bags fill the memory: a child process of a large one is slow to make. */
+/* Finds damaged files before the bags fill the memory: a large process is slow to fork. */
 static void examine_files(const Load *load) {
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     const RmilCohort *slides = load->cohort->slides ? load->cohort->slides : load->cohort;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Splits fixed by a file. */
+/* Splits given by a file. */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ GHashTable *rmil_cohort_ids(const RmilCohort *cohort) {
     GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t i = 0; i < cohort->count; i++) {
         const GArray *members = cohort->rows[i].members;
-        for (guint m = 0; members && m < members->len; m++) /* of a patient, its slides */
+        for (guint m = 0; members && m < members->len; m++) /* for a patient, its slides */
             g_hash_table_insert(ids, cohort->slides->rows[g_array_index(members, int64_t, m)].id, &cohort->rows[i]);
         if (!members) g_hash_table_insert(ids, cohort->rows[i].id, &cohort->rows[i]);
     }

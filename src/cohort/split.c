@@ -23,7 +23,7 @@ void rmil_split_options_init(RmilSplitOptions *options) {
 
 static const char *set_name(RmilSplit set) { return set == RMIL_SPLIT_TRAIN ? "training" : set == RMIL_SPLIT_VAL ? "validation" : "test"; }
 
-/* One set, which must have what is needed of every stratum. */
+/* Checks that one set has every needed stratum. */
 static gboolean check_set(const RmilStrata *strata, const RmilSplit *splits, int64_t count, RmilSplit set, int64_t slides,
                           const char *where, GError **error) {
     for (guint s = 0; s < strata->count; s++) {
@@ -59,7 +59,7 @@ gboolean rmil_split_check(const RmilCohort *cohort, const RmilSplit *splits, Rmi
 typedef struct {
     const RmilCohort *cohort;
     const RmilStrata *strata;
-    GPtrArray *units; /* by key */
+    GPtrArray *units; /* sorted by key */
 } Draw;
 
 gboolean rmil_cohort_names_set(const RmilCohort *cohort, RmilSplit set) {
@@ -68,7 +68,7 @@ gboolean rmil_cohort_names_set(const RmilCohort *cohort, RmilSplit set) {
     return FALSE;
 }
 
-/* Whole slides per class: share × slides of the class, rounded so that the sum is right, at least 1. */
+/* Number of whole slides per class: share × slides of the class, rounded so that the sum is right, at least 1. */
 static void make_targets(const int64_t *slides, guint classes, double share, int64_t *targets) {
     g_autofree double *rest = g_new(double, classes);
     double all = 0;
@@ -114,7 +114,7 @@ static void take_unit(RmilUnit *unit, RmilSplit set, int64_t *have, int64_t *poo
     }
 }
 
-/* sets_after[c]: how many sets that are still to be filled need a unit of class c. */
+/* sets_after[c]: how many sets still to be filled need a unit of class c. */
 static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *sets_after, uint64_t seed, uint64_t stream) {
     guint classes = draw->strata->count, units = draw->units->len;
     g_autofree int64_t *slides = g_new0(int64_t, classes), *targets = g_new0(int64_t, classes);
@@ -135,13 +135,13 @@ static void draw_set(Draw *draw, RmilSplit set, double share, const int64_t *set
     RmilRng rng;
     rmil_rng_init(&rng, seed, stream);
     rmil_rng_shuffle(&rng, order, units);
-    for (guint u = 0; u < units; u++) { /* by closeness */
+    for (guint u = 0; u < units; u++) { /* takes units that bring the set closer to its targets */
         RmilUnit *unit = draw->units->pdata[order[u]];
         if (unit->set == RMIL_SPLIT_NONE && spared(unit, pool, reserve, classes) &&
             distance(have, unit->slides, targets, classes) < distance(have, NULL, targets, classes))
             take_unit(unit, set, have, pool, classes);
     }
-    for (;;) { /* then what the set still lacks: the unit that brings most of it and can be spared, the first in order */
+    for (;;) { /* then what the set still lacks: the available unit that adds most of it, or the first of several */
         RmilUnit *best = NULL;
         guint most = 0;
         for (guint u = 0; u < units; u++) {
@@ -174,8 +174,8 @@ gboolean rmil_split_draw(const RmilCohort *cohort, const RmilSplitOptions *optio
     Draw draw = {cohort, strata, units};
     gboolean draws_test = options->test > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_TEST);
     gboolean draws_val = options->val > 0 && !rmil_cohort_names_set(cohort, RMIL_SPLIT_VAL);
-    /* A class with fewer than three patients cannot be in all three sets: validation, which only decides when to stop, goes
-     * without it rather than that a patient be divided. */
+    /* A class with fewer than three patients cannot be in all three sets: it is then missing in validation, which only decides when to
+     * stop, rather than dividing a patient. */
     g_autofree int64_t *after_test = g_new0(int64_t, strata->count), *after_val = g_new0(int64_t, strata->count);
     RmilValidation val = options->val > 0 ? RMIL_VALIDATION_ALL : RMIL_VALIDATION_NONE;
     for (guint c = 0; c < strata->count; c++) {

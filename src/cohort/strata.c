@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every way of dividing a cohort keeps alike in its sets: classes, events, low and high numbers. */
+/* What all ways of splitting a cohort balance between the sets: classes, events, low and high numbers. */
 #include "cohort-private.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ void rmil_strata_free(RmilStrata *strata) {
     g_free(strata);
 }
 
-/* Sets of[] to what each row is, from 0 on; −1: nothing is known. Gives how many there may be. */
+/* Sets of[] to the stratum of each row, from 0 on; −1: unknown. Returns how many there may be. */
 static int classes_of(const RmilCohort *cohort, int *of) {
     for (int64_t i = 0; i < cohort->count; i++) of[i] = cohort->rows[i].target.label;
     return cohort->task.classes;
@@ -30,7 +30,7 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The lowest, middle and highest third of the numbers; equal ones are together. */
+/* The lowest, middle and highest third of the numbers; equal numbers are in the same third. */
 static int thirds_of(const RmilCohort *cohort, int *of) {
     g_autofree double *sorted = g_new(double, (gsize)cohort->count);
     size_t known = 0;
@@ -57,7 +57,7 @@ RmilStrata *rmil_strata_new(const RmilCohort *cohort) {
     const int most = task->kind == RMIL_TASK_CLASSES    ? classes_of(cohort, strata->of)
                      : task->kind == RMIL_TASK_SURVIVAL ? events_of(cohort, strata->of)
                                                         : thirds_of(cohort, strata->of);
-    g_autofree int *place = g_new(int, (gsize)most + 1); /* of each among those that occur */
+    g_autofree int *place = g_new(int, (gsize)most + 1); /* index of each among those that occur */
     for (int s = 0; s < most; s++) place[s] = -1;
     for (int64_t i = 0; i < cohort->count; i++)
         if (strata->of[i] >= 0) place[strata->of[i]] = 0;

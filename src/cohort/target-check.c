@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a cohort's table says about training before any slide is opened: is there enough to learn from? */
+/* Checks of a cohort's table before any slide is opened: is there enough to learn from? */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ char *rmil_class_said(const RmilTask *task, int label) {
     return g_strdup_printf(number ? "label %s" : "class \"%s\"", name);
 }
 
-/* Of how many patients is this known? */
+/* For how many patients is this known? */
 static int64_t patients_of(const RmilCohort *cohort, const int64_t *groups, int64_t count, int label) {
     g_autofree gboolean *seen = g_new0(gboolean, (gsize)count);
     int64_t patients = 0;
@@ -155,7 +155,7 @@ gboolean rmil_cohort_check_labels(const RmilCohort *cohort, const RmilMonitor *m
           : kind == RMIL_TASK_SURVIVAL ? check_survival(cohort, groups, count, monitor, error)
                                        : check_numbers(cohort, error)))
         return FALSE;
-    /* a patient with a lesion has slides without one, too; two kinds of lesion, times or values are worth a look */
+    /* patients with a lesion also have slides without one; different kinds of lesion, times or values are reported */
     if (torn && !(kind == RMIL_TASK_CLASSES && cohort->task.negative && cohort->task.classes == 2))
         rmil_monitor_warn(monitor, "%s: the slides of a patient differ in what is predicted: %s", cohort->path, torn);
     return TRUE;

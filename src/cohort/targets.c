@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a table predicts: which of its columns say it, and times, events and numbers in them. */
+/* What a table predicts: which columns have the target, and the times, events and numbers in them. */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ static RmilTargetColumn of_task(const RmilTask *task) {
                                               : RMIL_TARGET_VALUE;
 }
 
-/* What the table has, the first that says anything; where several do, that is noted. */
+/* The first target that the table has; if it has several, notes that. */
 static RmilTargetColumn find_target(const RmilCohort *cohort, const RmilTargetColumns *columns, GPtrArray *notes) {
     const gboolean label = is_filled(cohort, columns->label), value = is_filled(cohort, columns->value),
                    survival = columns->time >= 0 && columns->event >= 0 &&
@@ -83,7 +83,7 @@ static gboolean check_there(const RmilCohort *cohort, const RmilTargetColumns *c
                                  missing, target_names[target]);
 }
 
-/* Columns that do not say what is predicted are as others that nobody knows. */
+/* Target columns that are not used become ordinary unknown columns. */
 static void forget(RmilCohort *cohort, int column) {
     if (column >= 0) cohort->meaning[column] = NULL;
 }
@@ -117,5 +117,5 @@ gboolean rmil_cohort_read_targets(RmilCohort *cohort, const RmilTargetColumns *c
     if (label) return rmil_cohort_read_labels(cohort, columns->label, how, notes, error);
     cohort->task = (RmilTask){.kind = survival ? RMIL_TASK_SURVIVAL : RMIL_TASK_NUMBER};
     const gboolean there = survival ? columns->time >= 0 && columns->event >= 0 : columns->value >= 0;
-    return !there || read_rows(cohort, columns, error); /* without these columns nothing is known of any row */
+    return !there || read_rows(cohort, columns, error); /* without these columns no target is known */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patients, or sites, whole: what every way of dividing a cohort moves. */
+/* Whole patients or sites: the units that all ways of splitting a cohort move. */
 #include "cohort-private.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static int64_t root(int64_t *of, int64_t group) {
     return group;
 }
 
-/* Patients of one site are one group, and so are sites that share a patient (union-find). */
+/* Patients of one site form one group, as do sites that share a patient (union-find). */
 static void join_sites(const RmilCohort *cohort, int64_t *groups, int64_t count) {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autofree int64_t *of = g_new(int64_t, (gsize)count + 1);
@@ -49,7 +49,8 @@ static gint compare_units(gconstpointer a, gconstpointer b) {
     return order ? order : (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-/* A group's key does not depend on the order of the rows: its site, else patient, else slide; of several the first in the alphabet. */
+/* A group's key does not depend on the order of the rows: its site, else its patient, else its slide; the first in the alphabet if there
+ * are several. */
 static void name_unit(RmilUnit *unit, const RmilCohort *cohort, const RmilCohortRow *row) {
     const gboolean site = cohort->by_site && row->site;
     const RmilUnitKind kind = site ? RMIL_UNIT_SITE : row->patient ? RMIL_UNIT_PATIENT : RMIL_UNIT_SLIDE;
@@ -59,7 +60,7 @@ static void name_unit(RmilUnit *unit, const RmilCohort *cohort, const RmilCohort
     unit->kind = kind;
 }
 
-/* Of patients' rows, the groups of their slides, which may lie in several sites. */
+/* For rows of patients, the groups of their slides, which may be in several sites. */
 static int64_t group_rows(const RmilCohort *cohort, int64_t *groups) {
     if (!cohort->slides) {
         const int64_t count = rmil_cohort_patients(cohort, groups);
@@ -97,7 +98,7 @@ GPtrArray *rmil_cohort_units(const RmilCohort *cohort, const RmilStrata *strata)
 }
 
 /* -- what the table's own sets divide ------------------------------------------------------------------------------------------ */
-/* All patients, or all sites: each in one set. */
+/* Checks that each patient, or each site, is in one set. */
 static gboolean check_names(const RmilCohort *cohort, gboolean sites, GError **error) {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     for (int64_t i = 0; i < cohort->count; i++) {
@@ -115,7 +116,7 @@ static gboolean check_names(const RmilCohort *cohort, gboolean sites, GError **e
     return TRUE;
 }
 
-/* Sites that share patients are one, also where no patient's slides are in two sets: that patient's set may still be to be drawn. */
+/* Sites that share patients count as one, even if no patient's slides are in two sets: that patient's set may still have to be drawn. */
 static gboolean check_joined(const RmilCohort *cohort, GError **error) {
     g_autofree int64_t *groups = g_new(int64_t, (gsize)cohort->count + 1);
     const int64_t count = group_rows(cohort, groups);

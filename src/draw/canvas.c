@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define SIDE_LIMIT 32768 /* beyond it a picture is of no use and SVG renderers refuse */
+#define SIDE_LIMIT 32768 /* larger pictures are of no use, and SVG renderers refuse them */
 
 static gboolean fail(GError **error, RmilErrorCode code, const char *path, const char *what) {
     g_autofree char *text = g_strdup_printf("%s: %s", path, what);
@@ -50,7 +50,7 @@ void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const
     g_autofree char *valid = g_utf8_make_valid(text, -1), *shown = NULL;
     const glong length = g_utf8_strlen(valid, -1);
     const double width = (bold ? 0.68 : 0.62) * size * (double)length, least = 0.7;
-    if (room > 0 && width > room) size *= MAX(room / width, least); /* smaller letters before fewer of them */
+    if (room > 0 && width > room) size *= MAX(room / width, least); /* smaller letters rather than fewer */
     const glong fits = (glong)(room / ((bold ? 0.68 : 0.62) * size) + 1e-6);
     if (room > 0 && length > MAX(fits, 3)) {
         glong half = (MAX(fits, 3) - 1) / 2;
@@ -64,7 +64,7 @@ void rmil_canvas_text(RmilCanvas *canvas, double x, double y, double size, const
                            x, y, size, anchor, bold ? " font-weight=\"bold\"" : "", escaped);
 }
 
-/* The overlay as height × width × 4 bytes, colours not multiplied by alpha; free with g_free. */
+/* The overlay as height × width × 4 bytes, colours not premultiplied; free with g_free. */
 static uint8_t *render(const RmilCanvas *canvas, const char *path, GError **error) {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_append_printf(text,

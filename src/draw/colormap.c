@@ -2,9 +2,9 @@
 /* The colours of attention. */
 #include "draw-private.h"
 
-/* Viridis (van der Walt and Smith, matplotlib; public domain, CC0), every 15th of its 256 colours; linear in between is
- * within 5/255 of the full table. Chosen because equal steps of value look equally large, in gray and to colour-blind
- * eyes too, and because no stain of histology has its colours. */
+/* Viridis (van der Walt and Smith, matplotlib; public domain, CC0), every 15th of its 256 colours; linear interpolation is within 5/255 of
+ * the full table. Chosen because equal steps of value look equally large, also in gray and to colour-blind readers, and because no stain in
+ * histology has its colours. */
 static const uint8_t table[][3] = {
     {68, 1, 84},    {72, 23, 105},  {71, 42, 122},  {67, 61, 132},  {61, 78, 138},  {53, 94, 141},
     {46, 109, 142}, {41, 123, 142}, {35, 137, 142}, {31, 151, 139}, {33, 165, 133}, {46, 179, 124},

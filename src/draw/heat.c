@@ -28,7 +28,7 @@ static void relative_ticks(RmilHeatScaling *scale, double high) {
     if (scale->at[scale->ticks - 1] < 0.85 && scale->ticks < RMIL_HEAT_TICKS) add_tick(scale, 1, "%.0f×", high);
 }
 
-/* Value / mean on a logarithmic scale; high: its upper end, 0: the highest value's, at least 10. */
+/* Value / mean on a logarithmic scale; high: its upper end, or 0: that of the highest value, at least 10. */
 static void scale_relative(RmilHeatScaling *scale, const float *values, int64_t count, double high) {
     double sum = 0, highest = 0;
     int64_t finite = 0;
@@ -77,7 +77,7 @@ gboolean rmil_heat_scaling(RmilHeatScaling *scale, RmilHeatScale how, const floa
 }
 
 /* -- drawing ------------------------------------------------------------------------------------------------------- */
-/* Gray, lightened, so that dark nuclei do not pass for a colour of the map. */
+/* Lightened gray, so that dark nuclei do not look like a colour of the map. */
 static uint8_t ground(const uint8_t rgb[3]) {
     double gray = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
     return (uint8_t)(255 - 0.7 * (255 - gray) + 0.5);
@@ -87,8 +87,8 @@ static void blend(double opacity, const uint8_t colour[3], double below, uint8_t
     for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(opacity * colour[c] + (1 - opacity) * below + 0.5);
 }
 
-/* rgb: the slide as drawn, from the level-0 point (left, top), in place turned into gray with heat; gives the mean gray under
- * the heat. */
+/* rgb: the slide as drawn, from the level-0 point (left, top), turned in place into gray with the heat map; returns the mean gray under the
+ * heat map. */
 static gboolean paint(const RmilPanel *panel, uint8_t *rgb, double left, double top, const int64_t *coords, const float *position,
                       int64_t count, double side, double opacity, double *mean_gray, GError **error) {
     int64_t pixels = panel->width * panel->height;
@@ -170,7 +170,7 @@ void rmil_heat_legend(RmilFooter *footer, double high, double gray) {
 }
 
 /* -- layout -------------------------------------------------------------------------------------------------------- */
-/* Everything's place; the same walk measures (canvas NULL) and draws. */
+/* Layout of all elements; the same code measures (canvas NULL) and draws. */
 typedef struct {
     RmilPanel slide, heat;
     gboolean both;
@@ -226,7 +226,7 @@ static gboolean draw_marks(RmilCanvas *canvas, const Places *places, const int64
                            int64_t most, GError **error) {
     const RmilPanel *panel = &places->slide;
     const double size = 0.9 * places->text, box = MAX(side / panel->downsample, 0.6 * size);
-    const gboolean within = box >= 2 * size; /* a small frame has its number beside it */
+    const gboolean within = box >= 2 * size; /* the number of a small frame is beside it */
     int64_t n, *order = rmil_descending(values, count, &n, error);
     if (!order) return FALSE;
     g_string_append_printf(canvas->svg,
@@ -257,7 +257,7 @@ static gboolean draw_marks(RmilCanvas *canvas, const Places *places, const int64
     return TRUE;
 }
 
-/* The picture's height does not depend on whether there is an outline: room for it is always kept. */
+/* The picture's height does not depend on whether there is an outline: room for its legend is always kept. */
 static void measure(const RmilSlideInfo *info, const RmilHeatOptions *options, Places *places) {
     place(info, options, places);
     RmilHeatScaling none = {.ticks = 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Annotations over the slide, for checking. */
+/* The attention of several methods over one slide. */
 #include "draw-private.h"
 
 #include <math.h>
@@ -10,13 +10,13 @@ enum { PANEL = 340, ACROSS = 5, GAP = 14, TEXT = 17 };
 
 typedef struct {
     const RmilOverlays *overlays;
-    double x0, y0, side; /* level-0 px: corner of what is shown, side of a patch */
-    RmilPanel panel;     /* size of all; its corner is set for each */
-    uint8_t *ground;     /* what lies below the colours */
+    double x0, y0, side; /* level-0 px: corner of the visible area, side of a patch */
+    RmilPanel panel;     /* size of all panels; the corner is set for each */
+    uint8_t *ground;     /* the picture below the colours */
     double high;         /* of the scale, × mean */
 } Layout;
 
-/* What the patches cover, with a patch's width around it. */
+/* The area of the patches, plus a margin of one patch. */
 static void find_extent(Layout *layout) {
     const RmilBag *bag = layout->overlays->bag;
     double x1 = -INFINITY, y1 = -INFINITY;
@@ -50,7 +50,7 @@ static void find_scale(Layout *layout) {
     }
 }
 
-/* The slide from its file where that can be had, else the patches in light gray. Its resolution does not matter here. */
+/* The slide from its file if available, else the patches in light gray. The resolution does not matter here. */
 static gboolean make_ground(Layout *layout, GError **error) {
     const RmilBag *bag = layout->overlays->bag;
     const RmilPanel *panel = &layout->panel;
@@ -71,7 +71,7 @@ static gboolean make_ground(Layout *layout, GError **error) {
     return TRUE;
 }
 
-/* Corners of patches, as one number each, that are annotated. */
+/* Keys for the corners of annotated patches, one number each. */
 static int64_t corner_key(int64_t x, int64_t y) { return x * ((int64_t)1 << 31) + y; }
 
 static GHashTable *annotated_corners(const RmilOverlays *o) {
@@ -85,7 +85,7 @@ static GHashTable *annotated_corners(const RmilOverlays *o) {
     return corners;
 }
 
-/* Is there an annotated patch one side away? Corners may be off by a pixel, where the side is not whole. */
+/* Is there an annotated patch one side away? Corners may be off by a pixel if the side is not a whole number. */
 static gboolean neighbour(GHashTable *corners, int64_t x, int64_t y, double side, int dx, int dy) {
     for (int64_t ex = -1; ex <= 1; ex++)
         for (int64_t ey = -1; ey <= 1; ey++) {
@@ -95,7 +95,7 @@ static gboolean neighbour(GHashTable *corners, int64_t x, int64_t y, double side
     return FALSE;
 }
 
-/* The border of the annotated patches: those of their edges behind which there is none. */
+/* The border of the annotated patches: those of their edges without an annotated patch on the other side. */
 static char *outline_path(const Layout *layout) {
     static const int step[4][2] = {{0, -1}, {1, 0}, {0, 1}, {-1, 0}}; /* above, right, below, left */
     static const int ends[4][4] = {{0, 0, 1, 0}, {1, 0, 1, 1}, {1, 1, 0, 1}, {0, 1, 0, 0}};

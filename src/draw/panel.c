@@ -19,7 +19,7 @@ uint8_t *rmil_panel_read(RmilSlide *slide, const RmilPanel *panel, GError **erro
 }
 
 void rmil_panel_span(double start, double side, double downsample, int64_t size, int64_t *from, int64_t *to) {
-    /* Corners are rounded to whole pixels: where the side is not whole, neighbours can be up to a pixel apart. */
+    /* Corners are rounded to whole pixels: if the side is not whole, neighbours can be up to a pixel apart. */
     double slack = side == floor(side) ? 0 : 0.5;
     double first = ceil((start - slack) / downsample - 0.5), last = ceil((start + side + slack) / downsample - 0.5);
     if (last <= first) { /* narrower than a pixel, between two centres */
@@ -49,7 +49,7 @@ static void add_ring(const double *xy, int64_t count, gboolean hole, gpointer us
     g_string_append_c(outline->path, 'Z');
 }
 
-/* White, then dark inside it: seen on any ground. */
+/* White with a dark line inside: visible on any background. */
 static void double_stroke(GString *svg, double stroke, gboolean dashed, const char *element) {
     g_autofree char *dashes = dashed ? g_strdup_printf(" stroke-dasharray=\"%.2f\"", 4 * stroke) : g_strdup("");
     g_string_append_printf(svg,
@@ -64,7 +64,7 @@ void rmil_panel_outline(RmilCanvas *canvas, const RmilPanel *panel, const RmilRe
     Outline outline = {panel, path};
     rmil_region_rings(region, add_ring, &outline);
     g_string_append(path, "\"/>");
-    /* A nested <svg> clips what it holds to the panel. */
+    /* A nested <svg> clips its contents to the panel. */
     g_string_append_printf(canvas->svg,
                            "<svg x=\"%" G_GINT64_FORMAT "\" y=\"%" G_GINT64_FORMAT "\" width=\"%" G_GINT64_FORMAT
                            "\" height=\"%" G_GINT64_FORMAT "\" overflow=\"hidden\">",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a user sees whether preprocessing was right: tissue mask and tiles, annotation and labelled tiles, over the slide. */
+/* Pictures for checking preprocessing: tissue mask and tiles, annotation and labelled tiles, over the slide. */
 #include "draw-private.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 static const uint8_t tissue_colour[3] = {88, 184, 176}, left_colour[3] = {200, 60, 90}, grid_colour[3] = {27, 63, 139},
                      label_colour[3] = {230, 120, 20};
 
-/* What is drawn; all but the tiles may be NULL. */
+/* What is drawn; everything except the tiles may be NULL. */
 typedef struct {
     const RmilMask *mask;
     const int64_t *coords; /* count × 2 */
@@ -16,7 +16,7 @@ typedef struct {
     const uint8_t *labels;  /* count: tiles with 1 are tinted */
     const GArray *left_out; /* RmilLeftTile: crossed out */
     const RmilRegion *drawn, *grown;
-    const char *left_text;                             /* in the footer, as are the next */
+    const char *left_text;                             /* in the footer */
     const char *tiles_text, *labels_text, *grown_text; /* in the footer */
 } Preview;
 
@@ -44,8 +44,7 @@ static void mark(uint8_t *marks, const RmilPanel *panel, int64_t x, int64_t y, u
     if (x < panel->width && y < panel->height) marks[y * panel->width + x] |= kind;
 }
 
-/* The four sides of every tile, one picture pixel wide; a side that two tiles share is drawn once. What no tile covers is
- * faded. */
+/* The four sides of every tile, one picture pixel wide; a side shared by two tiles is drawn once. Areas without tiles are faded. */
 static gboolean draw_tiles(const RmilPanel *panel, const Preview *preview, uint8_t *rgb, GError **error) {
     static const uint8_t paper[3] = {250, 250, 250};
     uint8_t *marks = rmil_alloc(panel->width * panel->height, 1, error);
@@ -132,7 +131,7 @@ static gboolean write_preview(RmilSlide *slide, Preview *preview, int64_t max_si
     return rmil_canvas_write(canvas, path, error);
 }
 
-/* "left out: pen 12 tiles, blur 3 tiles"; NULL: nothing was. What costs no whole tile is named alone. */
+/* "left out: pen 12 tiles, blur 3 tiles"; NULL: nothing was left out. Artefacts that cost no whole tile are only named. */
 static char *left_words(const RmilMask *mask, const RmilGrid *grid) {
     GString *out = g_string_new(NULL);
     for (RmilLeftOut reason = RMIL_LEFT_NOTHING + 1; reason < RMIL_LEFT_REASONS; reason++) {

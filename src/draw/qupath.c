@@ -11,7 +11,7 @@ static void add_number(GString *out, double value, const char *after) {
 }
 
 static void add_measurement(GString *out, const char *name, double value, gboolean *first) {
-    if (!isfinite(value)) return; /* JSON knows neither NaN nor infinity */
+    if (!isfinite(value)) return; /* JSON has neither NaN nor infinity */
     g_string_append_printf(out, "%s\"%s\":", *first ? "" : ",", name);
     add_number(out, value, "");
     *first = FALSE;

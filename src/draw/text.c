@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts and numbers as people read them. */
+/* Texts and numbers for readers. */
 #include "draw-private.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ char *rmil_markup(const char *text) {
         case '>': g_string_append(out, "&gt;"); break;
         case '"': g_string_append(out, "&quot;"); break;
         case '\'': g_string_append(out, "&#39;"); break;
-        default: g_string_append_c(out, (guchar)*p < 32 || *p == 127 ? ' ' : *p); /* XML has no control characters */
+        default: g_string_append_c(out, (guchar)*p < 32 || *p == 127 ? ' ' : *p); /* XML does not allow control characters */
         }
     return g_string_free(out, FALSE);
 }

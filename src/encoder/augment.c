@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flips, turns and other stains of a tile. */
+/* Flips, rotations and stain variation of a tile. */
 #include "augment.h"
 
 #include "base/base-private.h"
@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 256 }; /* pixels that are stained at once */
+enum { BLOCK = 256 }; /* pixels stained at once */
 #define SHIFT 0.1     /* of an amount of stain, in optical density */
 
-/* -- flips and turns -------------------------------------------------------------------------------------------------------------- */
-/* Where in the tile the pixel comes from that goes to (x, y). */
+/* -- flips and rotations ---------------------------------------------------------------------------------------------------------- */
+/* Index in the tile of the pixel that moves to (x, y). */
 static int64_t source_of(gboolean flip, int turn, int64_t side, int64_t x, int64_t y) {
     const int64_t last = side - 1, columns[] = {x, y, last - x, last - y}, rows[] = {y, last - x, last - y, x};
     return rows[turn] * side + (flip ? last - columns[turn] : columns[turn]);
@@ -34,10 +34,10 @@ static void move(gboolean flip, int turn, int64_t side, uint8_t *rgb, uint8_t *s
 }
 
 /* -- stain ------------------------------------------------------------------------------------------------------------------------ */
-/* Optical density in R, G, B of one of haematoxylin, eosin and DAB. */
+/* Optical density in R, G, B of haematoxylin, eosin and DAB. */
 static const double stains[3][3] = {{0.65, 0.70, 0.29}, {0.07, 0.99, 0.11}, {0.27, 0.57, 0.78}};
 
-/* What becomes of log₂(value + 1) in R, G, B: a product and a sum, for the density is 8 less it, but for a factor. */
+/* The change of log₂(value + 1) in R, G, B: a product and a sum, because the density is 8 minus it, up to a factor. */
 typedef struct {
     float matrix[3][3], add[3];
 } Change;
@@ -54,7 +54,7 @@ static void invert(const double m[3][3], double out[3][3]) {
     for (int i = 0; i < 9; i++) out[i / 3][i % 3] /= determinant;
 }
 
-/* Density d = Σ amounts × stains, so that amounts = d × the inverse. */
+/* Density d = Σ amounts × stains, so amounts = d × the inverse. */
 static Change change_of(const double factor[3], const double shift[3]) {
     double amounts[3][3];
     Change change;
@@ -79,7 +79,7 @@ static gpointer make_logarithms(gpointer unused) {
     return logarithms;
 }
 
-/* 2ᵗ − 1, rounded, of t from 0 to 8; 2 to the fraction by its series around a half, to 1e-3 of a grey value at worst. */
+/* 2ᵗ − 1, rounded, for t from 0 to 8; 2 to the fraction by its series around a half, within 1e-3 of a grey value. */
 RMIL_INLINE uint8_t value_of(float t) {
     const int32_t whole = (int32_t)t, bits = (whole + 127) << 23;
     const float x = (t - (float)whole - 0.5f) * 0.69314718f;

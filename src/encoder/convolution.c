@@ -10,8 +10,8 @@ struct _RmilLayer {
     dnnl_engine_t engine;
     dnnl_primitive_desc_t description;
     dnnl_primitive_t primitive;
-    void *weights, *bias;   /* of a convolution, as it likes them; else NULL */
-    RmilWinograd *winograd; /* instead of all of oneDNN's, with the output's layout */
+    void *weights, *bias;   /* of a convolution, in its preferred layout; else NULL */
+    RmilWinograd *winograd; /* replaces all of oneDNN's, with the output's layout */
     RmilOwnLayout layout;
     RmilLayerInput output;
 };
@@ -37,7 +37,7 @@ static gboolean set_after(dnnl_primitive_attr_t attributes, const RmilConvolutio
     return done;
 }
 
-/* Plain float32 as an array of the layout that the layer wants. */
+/* Plain float32 as an array in the layout that the layer needs. */
 static void *convert(dnnl_engine_t engine, dnnl_stream_t stream, RmilLayout plain, const float *values, RmilLayout wanted, GError **error) {
     void *to = rmil_alloc((int64_t)dnnl_memory_desc_get_size(wanted), 1, error);
     if (to && rmil_reorder(engine, stream, plain, values, wanted, to, error)) return to;
@@ -96,8 +96,8 @@ static gboolean place_weights(RmilDnn *dnn, RmilLayer *layer, const RmilLayerInp
     return layer->bias != NULL;
 }
 
-/* Takes Winograd's way where it is one: float32, 3 × 3 at stride 1, after a layer whose channels lie in blocks of 8 or 16
- * or all together. FALSE with no error: not here. */
+/* Uses Winograd's method if it applies: float32, 3 × 3 at stride 1, after a layer whose channels are in blocks of 8 or 16 or all together.
+ * FALSE without error: it does not apply. */
 static gboolean place_winograd(RmilLayer *layer, const RmilLayerInput *input, const RmilLayer *from, const RmilConvolution *shape,
                                const float *weights, const float *bias, GError **error) {
     if (!from || input->precision != RMIL_FLOAT32 || shape->kernel != 3 || shape->stride != 1 || shape->padding != 1 || shape->sum)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions on oneDNN that only run forward. A layer is made once, with its
- * weights in the order the processor likes best, and may then be run by many threads at once: everything that changes is
- * the caller's. Activations travel from layer to layer in blocked layouts that only the layers know. */
+/* Convolutions with oneDNN, forward only. A layer is created once, with its weights in the order that the processor prefers, and may then
+ * be run by many threads at once: everything that changes belongs to the caller. Activations pass from layer to layer in blocked layouts
+ * that only the layers know. */
 #ifndef RMIL_CONVOLUTION_H
 #define RMIL_CONVOLUTION_H
 
@@ -17,12 +17,12 @@ typedef struct {
 typedef struct {
     int64_t channels, kernel, stride, padding; /* channels: of the output */
     gboolean relu;
-    gboolean sum; /* adds to what the destination holds, before the ReLU */
+    gboolean sum; /* adds to the destination's contents, before the ReLU */
 } RmilConvolution;
 
-/* from: the layer whose output this one reads, NULL for a plain (batch, channels, side, side) array. weights: (output
- * channels, input channels, kernel, kernel), bias: (output channels), both float32, copied. With `sum` the destination
- * is laid out as `onto`'s output. Fails when the processor cannot work in this precision at any speed worth having. */
+/* from: the layer whose output this one reads, NULL for a plain (batch, channels, side, side) array. weights: (output channels, input
+ * channels, kernel, kernel), bias: (output channels), both float32, copied. With `sum` the destination has the layout of `onto`'s output.
+ * Fails if the processor has no reasonably fast way to compute in this precision. */
 RmilLayer *rmil_layer_convolution(RmilDnn *dnn, const RmilLayerInput *input, const RmilLayer *from, const RmilConvolution *shape,
                                   const float *weights, const float *bias, const RmilLayer *onto, GError **error);
 /* 3 × 3 maximum, stride 2, padding 1. */

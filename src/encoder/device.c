@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of ONNX that stand for weights. */
+/* ONNX files in place of weights. */
 #include "device.h"
 
 #include "onnx-file.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Before a file of some GB is read and another written. */
+/* Checked before a file of some GB is read and another written. */
 static gboolean can_run(const char *device, GError **error) {
     RmilOrtLibrary *library = rmil_ort_library_new(error);
     const gboolean good = library && rmil_ort_device_check(library, device, error);
@@ -16,7 +16,7 @@ static gboolean can_run(const char *device, GError **error) {
     return good;
 }
 
-/* Was this file made of these weights, by this exporter? */
+/* Was this file made from these weights, by this exporter? */
 static gboolean is_made(const char *path, const char *name, const char *sha256) {
     RmilOnnxSays says;
     g_autofree char *weights = g_strconcat("sha256:", sha256, NULL);
@@ -31,7 +31,7 @@ static char *cached_path(const char *folder, const char *name, const char *sha25
     return g_build_filename(folder, file, NULL);
 }
 
-/* The file; *new: it was not there before. Free with g_free. */
+/* The file; *new: it did not exist before. Free with g_free. */
 static char *make_file(const RmilEncoderClass *class, const char *weights, char sha256[65], gboolean *new, GError **error) {
     g_autoptr(RmilTensors) tensors = rmil_encoder_weights(class, weights, sha256, error);
     if (!tensors) return NULL;

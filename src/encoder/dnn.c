@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room need of oneDNN. */
+/* What the files of this room need from oneDNN. */
 #include "dnn.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ void rmil_stream_free(RmilStream *stream) {
     g_free(stream);
 }
 
-/* -- what differs between the versions ---------------------------------------------------------------------------------- */
+/* -- differences between the versions ----------------------------------------------------------------------------------- */
 RmilOwnLayout rmil_layout_new(int rank, const dnnl_dims_t sizes, dnnl_data_type_t type, dnnl_format_tag_t tag) {
 #if DNNL_VERSION_MAJOR >= 3
     RmilOwnLayout layout;
@@ -122,7 +122,7 @@ dnnl_status_t rmil_describe_pool(dnnl_primitive_desc_t *description, dnnl_engine
 #endif
 }
 
-/* -- what does not --------------------------------------------------------------------------------------------------------- */
+/* -- common to both -------------------------------------------------------------------------------------------------------- */
 dnnl_primitive_attr_t rmil_attributes_new(void) {
     dnnl_primitive_attr_t attributes;
     if (dnnl_primitive_attr_create(&attributes) != dnnl_success) return NULL;

@@ -35,7 +35,7 @@ const RmilEncoderInfo *rmil_encoder_info(const char *name, GError **error) {
     return class ? &class->info : NULL;
 }
 
-/* -- which weights are whose ------------------------------------------------------------------------------------------------- */
+/* -- which encoder weights belong to ----------------------------------------------------------------------------------------- */
 
 static gboolean has_tensor(const RmilTensors *tensors, const char *ending) {
     for (int64_t i = 0; i < rmil_tensors_count(tensors); i++)
@@ -54,7 +54,7 @@ static gboolean fits(const RmilEncoderClass *class, const RmilTensors *tensors, 
     return FALSE;
 }
 
-/* Encoders whose published files look like this one: by the names of their tensors, too. */
+/* Encoders whose published files look like this one, including the names of their tensors. */
 static GPtrArray *candidates(const RmilTensors *tensors) {
     GPtrArray *found = g_ptr_array_new();
     for (int f = 0; rmil_encoder_files[f]; f++)
@@ -93,7 +93,7 @@ const char *rmil_encoder_guess(const char *weights, GError **error) {
     return tensors ? guess(tensors, error) : NULL;
 }
 
-/* -- opened ---------------------------------------------------------------------------------------------------------------- */
+/* -- opening --------------------------------------------------------------------------------------------------------------- */
 
 static const RmilEncoderClass *find_for(const char *name, const char *weights, GError **error) {
     if (strcmp(name, "auto") == 0 && !(name = rmil_encoder_guess(weights, error))) return NULL;
@@ -128,7 +128,7 @@ void rmil_encoder_tiles(const char *name, const RmilEncoderOptions *options, int
     const RmilEncoderClass *class = rmil_encoder_find(name, NULL);
     RmilOnnxSays says = {0};
     if (!class) return;
-    if (class->open_file && options->weights) rmil_onnx_says(options->weights, &says, NULL); /* what is wrong, opening says */
+    if (class->open_file && options->weights) rmil_onnx_says(options->weights, &says, NULL); /* opening reports errors */
     *tile_px = options->input_px ? options->input_px : says.input_px ? says.input_px : class->info.tile_px;
     *mpp = says.mpp > 0 ? says.mpp : class->info.mpp;
     rmil_onnx_says_clear(&says);
@@ -152,7 +152,7 @@ static gboolean open_tensors(RmilEncoder *encoder, const RmilEncoderOptions *opt
     return class->open(encoder, weights, sha256, options->precision, error);
 }
 
-/* By ONNX Runtime: from here on it is one of the encoder onnx, but for what it is made of. */
+/* By ONNX Runtime: from here on the same as the encoder onnx, except for its identity. */
 static gboolean open_device(RmilEncoder *encoder, const RmilEncoderOptions *options, GError **error) {
     g_autofree char *identity = NULL, *note = NULL, *path = rmil_device_file(encoder->class, options, &identity, &note, error);
     RmilEncoderOptions how = *options;

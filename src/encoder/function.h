@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions of vectors: a loop over them with `omp simd` inside RMIL_CLONES becomes one of vector instructions. */
+/* Functions for vectors: a loop over them with `omp simd` inside RMIL_CLONES becomes vector instructions. */
 #ifndef RMIL_FUNCTION_H
 #define RMIL_FUNCTION_H
 
 #include "tensors/tensors-private.h"
 
-/* e^x within 2e-7 of it, for x ≤ 88; below −87 about 1e-38. 2^n times a Taylor series of the rest, |r| ≤ ln 2 / 2. */
+/* e^x within 2e-7 relative, for x ≤ 88; below −87 about 1e-38. 2^n times a Taylor series of the rest, |r| ≤ ln 2 / 2. */
 RMIL_INLINE float rmil_exp(float x) {
     const float least = x < -87.0F ? -87.0F : x, bounded = least > 88.0F ? 88.0F : least;
-    const float shifted = bounded * 1.44269504F + 0x1.8p23F; /* the whole number stands in the last bits */
+    const float shifted = bounded * 1.44269504F + 0x1.8p23F; /* the integer is in the lowest bits */
     const float n = shifted - 0x1.8p23F, r = (bounded - n * 0.693359375F) + n * 2.12194440e-4F;
     float p = 1.0F / 5040;
     p = p * r + 1.0F / 720;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions that learn, by oneDNN. */
+/* Trainable convolutions, by oneDNN. */
 #include "learned.h"
 
 #include "winograd.h"
@@ -12,9 +12,9 @@ struct _RmilLearned {
     dnnl_primitive_desc_t description[PASSES];
     dnnl_primitive_t primitive[PASSES];
     RmilOwnLayout plain;       /* of weights: float32, (out, in, kernel, kernel) */
-    void *weights[2];          /* as FORWARD and INPUT like them */
-    RmilWinograd *winograd[2]; /* instead of FORWARD and INPUT */
-    float *turned, *none;      /* of Winograd's way back: weights turned round, and no bias */
+    void *weights[2];          /* in the layouts of FORWARD and INPUT */
+    RmilWinograd *winograd[2]; /* replaces FORWARD and INPUT */
+    float *turned, *none;      /* for Winograd's backward pass: rotated weights, and a bias of zeros */
 };
 
 int64_t rmil_learned_side(const RmilLearnedShape *shape) { return (shape->side + 2 * shape->padding - shape->kernel) / shape->stride + 1; }
@@ -28,7 +28,7 @@ static RmilLayout asked(const RmilLearned *l, int pass, dnnl_query_t what) {
 }
 
 /* -- making -------------------------------------------------------------------------------------------------------------- */
-/* One pass of oneDNN. Those of backward weights write float32 whatever the precision. */
+/* One pass of oneDNN. Those for the gradients of weights write float32 whatever the precision. */
 static gboolean make_pass(RmilLearned *l, int pass, GError **error) {
     static const RmilPass kinds[PASSES] = {RMIL_FORWARD_TRAINING, RMIL_BACKWARD_DATA, RMIL_BACKWARD_WEIGHTS};
     const RmilLearnedShape *s = &l->shape;
@@ -62,7 +62,7 @@ static gboolean make_pass(RmilLearned *l, int pass, GError **error) {
     return (l->weights[pass] = rmil_alloc((int64_t)dnnl_memory_desc_get_size(asked(l, pass, dnnl_query_weights_md)), 1, error)) != NULL;
 }
 
-/* Winograd's way forward and back, where it is one. */
+/* Winograd's forward and backward passes, if it applies. */
 static gboolean make_winograd(RmilLearned *l, gboolean *made, GError **error) {
     const RmilLearnedShape *s = &l->shape;
     const int64_t in = rmil_learned_block(s->layout, s->in), out = rmil_learned_block(s->layout, s->out);
@@ -82,7 +82,7 @@ RmilLearned *rmil_learned_new(RmilDnn *dnn, const RmilLearnedShape *shape, GErro
     l->engine = dnn->engine;
     l->plain = rmil_layout_new(4, sizes, dnnl_f32, dnnl_oihw);
     gboolean done = l->plain || rmil_dnn_good(dnnl_out_of_memory, "describing weights", error);
-    /* the description of FORWARD is asked for by the others */
+    /* the others need the description of FORWARD */
     done = done && make_winograd(l, &winograd, error) && make_pass(l, FORWARD, error) &&
            (winograd || shape->first || make_pass(l, INPUT, error)) && make_pass(l, WEIGHTS, error);
     if (done) return l;
@@ -123,7 +123,7 @@ int64_t rmil_learned_gradient_count(const RmilLearned *l) {
 }
 
 /* -- running ------------------------------------------------------------------------------------------------------------- */
-/* For the way back: input and output channels change places, and every kernel is turned half round. */
+/* For the backward pass: swaps input and output channels, and rotates every kernel by 180°. */
 static void turn(const RmilLearned *l, const float *weights) {
     const int64_t in = l->shape.in, out = l->shape.out;
     for (int64_t o = 0; o < out; o++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A convolution that learns: forward, and the two ways back, for a chunk of images on one thread. Activations are arrays (images,
- * channels / block, side, side, block) of float32 or bfloat16, whatever the processor; gradients of weights are float32. Sums have
- * one order, so that a chunk has the same bits on any thread. float32 3 × 3 convolutions of stride 1 go by Winograd's way, forward and
- * back to the input. */
+/* A trainable convolution: the forward pass and the two backward passes, for a chunk of images on one thread. Activations are arrays
+ * (images, channels / block, side, side, block) of float32 or bfloat16 on any processor; gradients of weights are float32. Sums have a
+ * fixed order, so a chunk gives the same bits on any thread. float32 3 × 3 convolutions of stride 1 use Winograd's method, forward and
+ * backward to the input. */
 #ifndef RMIL_LEARNED_H
 #define RMIL_LEARNED_H
 
@@ -24,10 +24,10 @@ int64_t rmil_learned_block(dnnl_format_tag_t layout, int64_t channels); /* 16, 8
 size_t rmil_learned_scratch(const RmilLearned *learned);                /* bytes of working memory, 64-byte aligned */
 int64_t rmil_learned_gradient_count(const RmilLearned *learned);        /* floats of a gradient in the form that _weights writes */
 
-/* Takes weights (out, in, kernel, kernel) for what follows. Not beside calls of the same convolution. */
+/* Sets the weights (out, in, kernel, kernel) for subsequent calls. Must not run in parallel with other calls on the same convolution. */
 gboolean rmil_learned_set(RmilLearned *learned, RmilStream *stream, const float *weights, GError **error);
-/* Thread-safe: only the arrays of the caller are written. _input: the gradient by the source. _weights: the gradient by the weights,
- * overwritten, in a form of its own that may be summed, entry by entry; _plain makes it (out, in, kernel, kernel). */
+/* Thread-safe: writes only the caller's arrays. _input: the gradient with respect to the source. _weights: the gradient with respect to the
+ * weights, overwritten, in an internal form that may be summed entry by entry; _plain converts it to (out, in, kernel, kernel). */
 gboolean rmil_learned_forward(const RmilLearned *learned, RmilStream *stream, const void *source, void *destination, void *scratch,
                               GError **error);
 gboolean rmil_learned_input(const RmilLearned *learned, RmilStream *stream, const void *destination, void *source, void *scratch,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet-50 in training: the way back. Slopes of maps lie in arrays of one chunk each, `stride` bytes apart: g, of what a block wrote; d, of
- * what a unit made; h, of what a shortcut's unit read. */
+/* ResNet-50 in training: the backward pass. Slopes of maps are in arrays of one chunk each, `stride` bytes apart: g of a block's output, d
+ * of a unit's output, h of the input of a shortcut's unit. */
 #include "network-private.h"
 
 #include <string.h>
 
-enum { REDUCE = 1 << 15 }; /* floats that a task sums over chunks */
+enum { REDUCE = 1 << 15 }; /* floats that one task sums over chunks */
 
 static char *chunk_of(const RmilNetwork *n, char *slopes, int64_t i) { return slopes + (gsize)i * n->stride; }
 
@@ -16,7 +16,7 @@ RMIL_CLONES static void add_up(float *sum, const float *more, int64_t count) {
 }
 
 typedef struct {
-    float *partial; /* chunk after chunk, each `count` floats; the first becomes the sum */
+    float *partial; /* chunk after chunk, `count` floats each; the first becomes the sum */
     int64_t count, chunks;
 } Reducing;
 
@@ -27,7 +27,7 @@ static gboolean reduce_task(int64_t i, int worker, gpointer user, GError **error
     return TRUE;
 }
 
-/* The unit's gradient from the chunks' in n->partial[which]. */
+/* The unit's gradient from those of the chunks in n->partial[which]. */
 static gboolean reduce(RmilNetwork *n, const RmilUnit *unit, int which, GError **error) {
     Reducing r = {n->partial[which], rmil_learned_gradient_count(unit->convolution), n->chunks};
     return rmil_crew_run(n->crew, (r.count + REDUCE - 1) / REDUCE, reduce_task, &r, error) &&
@@ -51,7 +51,7 @@ static void learn(RmilNetwork *n, RmilUnit *unit) {
 }
 
 /* -- blocks ------------------------------------------------------------------------------------------------------------------------- */
-/* The slopes of what block b wrote are in place: through its last ReLU, and the sums of its last norms. */
+/* The slopes of block b's output are in place: goes through its last ReLU, and sums for its last norms. */
 static void enter_block(const RmilNetwork *n, int b, int64_t i, char *g, const void *more) {
     const RmilBlock *block = &n->blocks[b];
     const RmilUnit *last = &block->units[RMIL_LAST], *shortcut = &block->units[RMIL_SHORTCUT];
@@ -71,7 +71,7 @@ static gboolean head_task(int64_t i, int worker, gpointer user, GError **error) 
 
 static gboolean needs_input(const RmilNetwork *n) { return n->at > 0 || !n->prefix; }
 
-/* From the slopes of what a unit made to those of what the unit before made, through its ReLU, in d; and its weights' gradient. */
+/* From the slopes of a unit's output to those of the output of the unit before, through its ReLU, in d; and the gradient of its weights. */
 static gboolean through(const RmilNetwork *n, const RmilUnit *unit, int64_t i, int worker, const char *slopes, GError **error) {
     const RmilUnit *before = unit - 1;
     char *dx = n->workers[worker].scratch[0], *y = n->workers[worker].scratch[1], *d = chunk_of(n, n->d, i);
@@ -100,7 +100,7 @@ static gboolean middle_task(int64_t i, int worker, gpointer user, GError **error
     return through(n, &n->blocks[n->at].units[1], i, worker, chunk_of(n, n->d, i), error);
 }
 
-/* Through the first convolution, and into the block before: its slopes are then in d. */
+/* Through the first convolution, into the block before: its slopes are then in d. */
 static gboolean first_task(int64_t i, int worker, gpointer user, GError **error) {
     const RmilNetwork *n = user;
     const RmilBlock *block = &n->blocks[n->at];
@@ -160,7 +160,7 @@ static gboolean back_stem(RmilNetwork *n, GError **error) {
     return rmil_crew_run(n->crew, n->chunks, stem_task, n, error) && reduce(n, &n->stem, 0, error);
 }
 
-/* -- the whole ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------------------------------------------------------------------- */
 static void back_head(RmilNetwork *n, const float *slopes) {
     const int outputs = n->config.shape.outputs;
     const float *weight = n->values[n->head];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet-50 in training: its tensors, and what it is made of. */
+/* ResNet-50 in training: its tensors, and its parts. */
 #include "network-private.h"
 
 #include "tensors/tensors-private.h"
@@ -57,13 +57,14 @@ GArray *rmil_network_tensors(const RmilNetworkShape *shape) {
 }
 
 /* -- parts ------------------------------------------------------------------------------------------------------------------ */
-/* Memory that counts. */
+/* Memory that is counted. */
 static void *take(RmilNetwork *n, int64_t count, gsize size, GError **error) {
     n->memory += count * (int64_t)size;
     return rmil_alloc(count, size, error);
 }
 
-/* Blocks of 16 or 8 channels, whichever this processor has fast convolutions for; where channels do not come in eights, all together. */
+/* Blocks of 16 or 8 channels, whichever this processor has fast convolutions for; if the number of channels is not a multiple of eight, all
+ * together. */
 static dnnl_format_tag_t find_layout(const RmilNetwork *n) {
     static const dnnl_format_tag_t tags[] = {dnnl_nChw16c, dnnl_nChw8c};
     static const int blocks[] = {16, 8};
@@ -172,7 +173,7 @@ static void place_units(const RmilNetwork *n, RmilBlock *block, char *memory) {
         }
 }
 
-/* The last blocks keep theirs, whose maps are small; the first share two arrays in turn when there is no room. */
+/* The last blocks, whose maps are small, keep their arrays; if memory is short, the first blocks share two arrays in turn. */
 static gboolean place_blocks(RmilNetwork *n, GError **error) {
     const gsize bound = n->config.memory ? (gsize)n->config.memory : G_MAXSIZE;
     gsize used = 0, most = 0;
@@ -223,7 +224,7 @@ static gboolean make_prefix(RmilNetwork *n, float *const *values, GError **error
                                .workers = rmil_crew_threads(n->crew),
                                .precision = c->precision};
     memcpy(config.blocks, c->shape.blocks, sizeof config.blocks);
-    g_autoptr(RmilTensors) frozen = rmil_tensors_new("frozen stages"); /* and the next, by which a network is known */
+    g_autoptr(RmilTensors) frozen = rmil_tensors_new("frozen stages"); /* and the next one, by which the kind of network is recognised */
     for (guint i = 0; i < tensors->len; i++) {
         const RmilNetworkTensor *t = &g_array_index(tensors, RmilNetworkTensor, i);
         if (t->stage <= c->frozen && !rmil_tensors_add(frozen, t->name, RMIL_DTYPE_F32, t->rank, t->shape, values[i], error)) return FALSE;
@@ -264,7 +265,8 @@ RmilNetwork *rmil_network_new(const RmilNetworkConfig *config, RmilCrew *crew, f
     n->chunk = MIN(config->batch, RMIL_NETWORK_CHUNK);
     while (config->batch % n->chunk) n->chunk--;
     n->chunks = config->batch / n->chunk;
-    const int before = rmil_openmp_single(); /* oneDNN fixes a layer's threads when it plans it; the workers are the crew's */
+    const int before = rmil_openmp_single(); /* oneDNN fixes a layer's number of threads when it plans it; here the threads are the crew's
+                                              * workers */
     const gboolean done = (n->dnn = rmil_dnn_new(error)) && make_parts(n, error) && place_blocks(n, error) && place_slopes(n, error) &&
                           rmil_network_hire(n, crew, values, error);
     rmil_openmp_restore(before);

@@ -4,7 +4,7 @@
 
 #include "tensors/tensors-private.h"
 
-/* One convolution of a chunk, and the sums of what it made. */
+/* One convolution of a chunk, and the sums of its output. */
 static gboolean convolve(RmilNetwork *n, RmilUnit *unit, int64_t i, int worker, const void *source, GError **error) {
     const RmilNetworkWorker *w = &n->workers[worker];
     if (!rmil_learned_forward(unit->convolution, w->stream, source, rmil_unit_x(unit, i), w->work, error)) return FALSE;
@@ -12,7 +12,7 @@ static gboolean convolve(RmilNetwork *n, RmilUnit *unit, int64_t i, int worker, 
     return TRUE;
 }
 
-/* The norm of what all chunks made. */
+/* The norm over the outputs of all chunks. */
 static void learn(RmilNetwork *n, RmilUnit *unit) {
     float *const *values = n->values + unit->tensor;
     rmil_norm_learn(unit->norm, unit->maps.channels, unit->sums, n->chunks, n->config.batch * unit->maps.pixels, values[1], values[2],
@@ -32,7 +32,7 @@ static gboolean stem_task(int64_t i, int worker, gpointer user, GError **error) 
     return convolve(n, &n->stem, i, worker, rmil_network_tiles(n, worker, i), error);
 }
 
-/* What the first block reads: the stem's maxima, or what the frozen stages make. */
+/* The input of the first block: the stem's maxima, or the output of the frozen stages. */
 static gboolean fill_input(RmilNetwork *n, int64_t i, int worker, GError **error) {
     char *input = rmil_block_in(n, 0, i), *scratch = n->workers[worker].scratch[0];
     if (!n->prefix) {
@@ -53,7 +53,7 @@ static void finish_block(RmilNetwork *n, int b, int64_t i) {
                     block->projects ? shortcut->norm : NULL, rmil_block_out(block, i));
 }
 
-/* The end of the block before, and the first convolution of block n->at, its shortcut's beside it. */
+/* The end of the previous block, and the first convolution of block n->at, together with its shortcut's. */
 static gboolean entry_task(int64_t i, int worker, gpointer user, GError **error) {
     RmilNetwork *n = user;
     RmilBlock *block = &n->blocks[n->at];

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #define EPSILON 1e-5F /* of torchvision's batch norms */
-#define MOMENTUM 0.1  /* share of a batch in the running statistics */
+#define MOMENTUM 0.1  /* weight of a batch in the running statistics */
 enum {
-    MOST = 16, /* channels that a loop holds in registers */
+    MOST = 16, /* channels that a loop keeps in registers */
     FLUSH = 64
-}; /* float sums of so many pixels go into double ones */
+}; /* number of pixels whose float sums are added to double ones */
 
-/* -- numbers of either kind ------------------------------------------------------------------------------------------------ */
+/* -- float32 and bfloat16 -------------------------------------------------------------------------------------------------- */
 RMIL_INLINE float get(const void *x, int64_t i, gboolean half) {
     return half ? rmil_bfloat16_float(((const uint16_t *)x)[i]) : ((const float *)x)[i];
 }
@@ -24,13 +24,13 @@ RMIL_INLINE void put(void *x, int64_t i, float value, gboolean half) {
     else ((float *)x)[i] = value;
 }
 
-/* Every group of L channels of every image: first channel c, place `at` of its first pixel, pixels `step` apart. */
+/* Loops over every group of L channels of every image: first channel c, index `at` of its first pixel, pixels `step` apart. */
 #define FOR_GROUPS(m, L)                                                                                                                   \
     for (int64_t n = 0; n < (m)->images; n++)                                                                                              \
         for (int64_t c = 0; c < (m)->channels; c += (L))
 #define AT(m) ((n * (m)->channels + c / (m)->block * (m)->block) * (m)->pixels + c % (m)->block)
 
-/* A body for every number of channels at once, and either kind of number, known to the compiler. */
+/* Compiles a body for each number of channels at a time and both number types as constants. */
 #define PICK(body, m, ...)                                                                                                                 \
     do {                                                                                                                                   \
         const gboolean half_ = (m)->precision == RMIL_BFLOAT16;                                                                            \
@@ -139,7 +139,7 @@ RMIL_CLONES void rmil_norm_apply(const RmilMaps *m, const RmilNorm *norm, const 
 }
 
 /* -- back ------------------------------------------------------------------------------------------------------------------ */
-/* write: g is masked and written; else only summed. */
+/* write: g is masked and written; otherwise only summed. */
 RMIL_INLINE void back_sums_body(const RmilMaps *m, int L, gboolean half, const RmilNorm *norm, void *g, const void *more, const void *y,
                                 const void *x, double *sums, gboolean write) {
     FOR_GROUPS(m, L) {
@@ -229,7 +229,7 @@ RMIL_CLONES void rmil_norm_back(const RmilMaps *m, const RmilNorm *norm, const v
 }
 
 /* -- pooling --------------------------------------------------------------------------------------------------------------- */
-/* Of each channel the place of the highest of the nine that are in the map, the first of equal ones. */
+/* For each channel the index of the highest of the up to nine pixels inside the map; if equal, the first. */
 RMIL_INLINE void highest(const void *x, int64_t at, int64_t step, int64_t side, int64_t row, int64_t column, int L, gboolean half,
                          float best[MOST], int32_t where[MOST]) {
     for (int l = 0; l < L; l++) {
@@ -248,7 +248,7 @@ RMIL_INLINE void highest(const void *x, int64_t at, int64_t step, int64_t side, 
         }
 }
 
-/* y: the maxima, of maps x; or dy of them, which goes to dx. */
+/* y: the maxima of the maps x. With dx, passes their dy back to it instead. */
 RMIL_INLINE void maximum_body(const RmilMaps *m, int L, gboolean half, int64_t side, const void *x, void *y, const void *dy, void *dx) {
     const int64_t small = (side - 1) / 2 + 1, step = m->block;
     float best[MOST];

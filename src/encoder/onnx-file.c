@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of an ONNX model: tensors beyond 2 GiB stand in files beside it. */
+/* The files of an ONNX model: tensors beyond 2 GiB are in files beside it. */
 #include "onnx-file.h"
 
 #include <string.h>
 
 enum { MOST_NAME = 4096 };
 
-/* How a tensor says that it is elsewhere: an entry with this key, of 8 letters, whose value (a length of 7 bits a byte, then the name of
- * a file) follows. */
+/* Marks a tensor stored elsewhere: an entry with this key of 8 letters, followed by its value (a length with 7 bits per byte, then the name
+ * of a file). */
 static const char entry[] = "\x0a\x08location\x12";
 
-/* Reads a length; NULL: there is none before the end. */
+/* Reads a length; NULL: the data end before it does. */
 static const char *read_length(const char *at, const char *end, gsize *length) {
     *length = 0;
     for (int shift = 0; at < end && shift <= 28; shift += 7) {
@@ -53,7 +53,7 @@ static GPtrArray *read_outside(const char *path, GError **error) {
     return rmil_onnx_outside_names(bytes, g_mapped_file_get_length(model));
 }
 
-/* Digest of a file that the model names, which lies in its folder or below. */
+/* Digest of a file that the model names, which must be in its folder or below. */
 static char *digest_outside(const char *path, const char *name, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path), *full = g_build_filename(folder, name, NULL);
     if (g_path_is_absolute(name) || strstr(name, "..")) {

@@ -14,7 +14,7 @@ gboolean rmil_onnx_colours(const char *named, const char *text, gboolean positiv
     for (int c = 0; good && c < 3; c++) {
         char *end;
         out[c] = g_ascii_strtod(at, &end);
-        good = end != at && *end == (c < 2 ? ',' : '\0') && out[c] <= 1 && (positive ? out[c] > 0 : out[c] >= 0); /* no NaN */
+        good = end != at && *end == (c < 2 ? ',' : '\0') && out[c] <= 1 && (positive ? out[c] > 0 : out[c] >= 0); /* rejects NaN */
         at = end + 1;
     }
     return good || rmil_fail(error, RMIL_ERROR_ARGUMENT,
@@ -22,7 +22,7 @@ gboolean rmil_onnx_colours(const char *named, const char *text, gboolean positiv
                              text, positive ? "above 0" : "from 0 on");
 }
 
-/* One entry to where its key belongs. The last of a key counts. */
+/* Stores one entry in the field of its key. The last one with a key counts. */
 static void take_entry(const RmilProtoField *entry, RmilOnnxSays *says, char **side, char **mpp) {
     const struct {
         const char *key;
@@ -83,7 +83,7 @@ gboolean rmil_onnx_says_parse(const char *path, const void *bytes, gsize size, R
 gboolean rmil_onnx_says(const char *path, RmilOnnxSays *says, GError **error) {
     *says = (RmilOnnxSays){0};
     g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
-    const gsize size = file ? g_mapped_file_get_length(file) : 0; /* who opens it says why it is none */
+    const gsize size = file ? g_mapped_file_get_length(file) : 0; /* opening it reports why it is not a model */
     return !size || rmil_onnx_says_parse(path, g_mapped_file_get_contents(file), size, says, error);
 }
 

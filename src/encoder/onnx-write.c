@@ -32,7 +32,7 @@ static char *colours_text(const double values[3]) {
     return g_string_free(out, FALSE);
 }
 
-/* Do its numbers, all of them as float32, stay within one file? */
+/* Do its numbers, all as float32, fit into one file? */
 static gboolean fits_inside(const RmilTensors *tensors, int64_t most) {
     int64_t bytes = 0;
     for (int64_t i = 0; i < rmil_tensors_count(tensors); i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any network in an ONNX file, run by ONNX Runtime (ort-*.c): pixels are scaled here. */
+/* Any network in an ONNX file, run by ONNX Runtime (ort-*.c); pixels are scaled here. */
 #include "encoder-private.h"
 
 #include "ort-device.h"
@@ -19,8 +19,8 @@ typedef struct {
     gboolean half;
     float input[3][256];     /* pixel value -> input, by channel */
     uint16_t halves[3][256]; /* the same as float16 */
-    void **images;           /* by worker: a batch of the model's */
-    float **vectors;         /* the same */
+    void **images;           /* per worker: a batch of images for the model */
+    float **vectors;         /* per worker: a batch of vectors */
 } Onnx;
 
 /* -- options -------------------------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static gboolean make_memory(Onnx *onnx, int workers, GError **error) {
     return TRUE;
 }
 
-/* What the file says of its input, or what is said instead. */
+/* What the file states about its input, or what is assumed instead. */
 static void note_said(GString *out, const RmilOnnxSays *says, const RmilEncoderOptions *o) {
     g_string_append_printf(out, "%s says that ", o->weights);
     if (says->encoder)
@@ -88,7 +88,7 @@ static void note_imagenet(GString *out, const RmilEncoderOptions *o) {
                            o->mean ? o->mean : RMIL_IMAGENET_MEAN, o->sd ? o->sd : RMIL_IMAGENET_SD);
 }
 
-/* What was taken where nothing was said. NULL: all was said. Free with g_free. */
+/* The assumptions where nothing was stated. NULL: everything was stated. Free with g_free. */
 static char *note_of(const RmilOrtModel *model, const RmilOnnxSays *says, const RmilEncoderOptions *o) {
     g_autoptr(GString) out = g_string_new("--encoder onnx: ");
     const gsize begun = out->len;
@@ -100,7 +100,7 @@ static char *note_of(const RmilOrtModel *model, const RmilOnnxSays *says, const 
     return out->len > begun ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
 }
 
-/* says: of the file, which counts where the options say nothing. Mean and SD only together: half of them is no scale. */
+/* says: from the file, used where the options are not given. Mean and SD only together: half of them is not a scale. */
 static gboolean open_said(RmilEncoder *encoder, const RmilEncoderOptions *o, const RmilOnnxSays *says, GError **error) {
     Onnx *onnx = encoder->state = g_new0(Onnx, 1);
     const gboolean both = says->mean && says->sd;
@@ -151,7 +151,7 @@ static void close_onnx(gpointer state) {
 
 /* -- running ------------------------------------------------------------------------------------------------------------------- */
 
-/* A tile as planes of one colour each, image `at` of the batch. */
+/* A tile as one plane per colour, image `at` of the batch. */
 static void put_tile(const Onnx *onnx, const uint8_t *rgb, void *images, int at) {
     const int64_t pixels = (int64_t)onnx->side * onnx->side, first = at * pixels * 3;
     for (int c = 0; c < 3; c++) {
@@ -164,7 +164,7 @@ static void put_tile(const Onnx *onnx, const uint8_t *rgb, void *images, int at)
     }
 }
 
-/* A batch that is not full keeps what was in it before: nobody looks at what comes of that. */
+/* A batch that is not full keeps its former contents at the end; the results for those are ignored. */
 static gboolean run_onnx(RmilEncoder *encoder, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     Onnx *onnx = encoder->state;
     const int batch = rmil_ort_model_batch(onnx->model), dim = encoder->dim;

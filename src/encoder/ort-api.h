@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is used of ONNX Runtime's C API. The library hands out a table of functions whose places are fixed for good: later versions only
- * add at its end. `unused` stands for places that are not used; the asserts below name the place of each run of functions. */
+/* The part of ONNX Runtime's C API that is used. The library returns a table of functions with fixed positions: later versions only append
+ * to it. `unused` stands for unused positions; the asserts below check the position of each run of functions. */
 #ifndef RMIL_ORT_API_H
 #define RMIL_ORT_API_H
 
@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 enum { RMIL_ORT_API = 11, RMIL_ORT_QUIET = 4, RMIL_ORT_TENSOR = 1, RMIL_ORT_ARENA = 1, RMIL_ORT_DEFAULT_MEMORY = 0 };
-enum { RMIL_ORT_FLOAT = 1, RMIL_ORT_FLOAT16 = 10 }; /* ONNX's numbers of types */
+enum { RMIL_ORT_FLOAT = 1, RMIL_ORT_FLOAT16 = 10 }; /* ONNX's numbers for types */
 
-/* The library's own objects: each is made by a function of the table, and freed by one. A status that is NULL: done. */
+/* The library's own objects: each is created by a function of the table, and freed by one. A NULL status means success. */
 typedef struct OrtStatus RmilOrtStatus;
 typedef struct OrtEnv RmilOrtEnv;
 typedef struct OrtSession RmilOrtSession;
@@ -22,7 +22,7 @@ typedef struct OrtMemoryInfo RmilOrtMemory;
 typedef struct OrtAllocator RmilOrtAllocator;
 typedef struct OrtProviderOptions RmilOrtProvider; /* stands for those of CUDA and of TensorRT */
 
-/* What there is of each accelerator with options of its own. Keys and values are texts. */
+/* For each accelerator with options of its own. Keys and values are strings. */
 typedef RmilOrtStatus *(*RmilOrtAppend)(RmilOrtOptions *options, const RmilOrtProvider *provider);
 typedef RmilOrtStatus *(*RmilOrtCreate)(RmilOrtProvider **provider);
 typedef RmilOrtStatus *(*RmilOrtUpdate)(RmilOrtProvider *provider, const char *const *keys, const char *const *values, size_t count);
@@ -35,14 +35,14 @@ typedef struct {
     void (*unused_4[3])(void);
     RmilOrtStatus *(*create_session)(const RmilOrtEnv *env, const char *path, const RmilOrtOptions *options, RmilOrtSession **session);
     void (*unused_8)(void);
-    /* Thread-safe. values: NULL before, made by the call. */
+    /* Thread-safe. values: NULL before, set by the call. */
     RmilOrtStatus *(*run)(RmilOrtSession *session, const void *how, const char *const *inputs, const RmilOrtValue *const *given, size_t in,
                           const char *const *outputs, size_t out, RmilOrtValue **values);
     RmilOrtStatus *(*create_options)(RmilOrtOptions **options);
     void (*unused_11[11])(void);
     RmilOrtStatus *(*set_log_level)(RmilOrtOptions *options, int level);
     void (*unused_23)(void);
-    RmilOrtStatus *(*set_threads)(RmilOrtOptions *options, int threads); /* of one operator: 1 is the caller's alone */
+    RmilOrtStatus *(*set_threads)(RmilOrtOptions *options, int threads); /* of one operator: 1 is only the caller */
     RmilOrtStatus *(*set_threads_between)(RmilOrtOptions *options, int threads);
     void (*unused_26[4])(void);
     RmilOrtStatus *(*input_count)(const RmilOrtSession *session, size_t *count);
@@ -54,13 +54,13 @@ typedef struct {
     RmilOrtStatus *(*input_name)(const RmilOrtSession *session, size_t index, RmilOrtAllocator *allocator, char **name);
     RmilOrtStatus *(*output_name)(const RmilOrtSession *session, size_t index, RmilOrtAllocator *allocator, char **name);
     void (*unused_38[11])(void);
-    /* Over the caller's memory, which must outlive the value. */
+    /* On the caller's memory, which must outlive the value. */
     RmilOrtStatus *(*create_tensor)(const RmilOrtMemory *memory, void *data, size_t bytes, const int64_t *shape, size_t rank, int element,
                                     RmilOrtValue **value);
     void (*unused_50)(void);
     RmilOrtStatus *(*tensor_data)(RmilOrtValue *value, void **data);
     void (*unused_52[3])(void);
-    RmilOrtStatus *(*tensor_of_type)(const RmilOrtType *type, const RmilOrtShape **shape); /* the type's; not to be freed */
+    RmilOrtStatus *(*tensor_of_type)(const RmilOrtType *type, const RmilOrtShape **shape); /* the type's; must not be freed */
     RmilOrtStatus *(*kind_of_type)(const RmilOrtType *type, int *kind);
     void (*unused_57[3])(void);
     RmilOrtStatus *(*element)(const RmilOrtShape *shape, int *element);
@@ -73,7 +73,7 @@ typedef struct {
     void (*unused_70[6])(void);
     RmilOrtStatus *(*allocator_free)(RmilOrtAllocator *allocator, void *data);
     void (*unused_77)(void);
-    RmilOrtStatus *(*allocator)(RmilOrtAllocator **allocator); /* the library's; not to be freed */
+    RmilOrtStatus *(*allocator)(RmilOrtAllocator **allocator); /* the library's; must not be freed */
     void (*unused_79[13])(void);
     void (*release_env)(RmilOrtEnv *env);
     void (*release_status)(RmilOrtStatus *status);
@@ -128,10 +128,10 @@ RMIL_ORT_AT(append_cuda, 204);
 RMIL_ORT_AT(release_cuda, 208);
 #undef RMIL_ORT_AT
 
-/* What the library's one symbol, OrtGetApiBase, returns. */
+/* Returned by the library's only symbol, OrtGetApiBase. */
 typedef struct {
-    const RmilOrtApi *(*api)(uint32_t version); /* NULL: this version is not known; says so on standard error */
-    const char *(*version)(void);               /* "1.20.1"; the middle number is the newest API that it has */
+    const RmilOrtApi *(*api)(uint32_t version); /* NULL: this version is unknown, which is printed on standard error */
+    const char *(*version)(void);               /* "1.20.1"; the middle number is its newest API */
 } RmilOrtBase;
 
 #endif

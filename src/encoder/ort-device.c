@@ -9,7 +9,7 @@
 
 typedef gboolean (*Add)(const RmilOrtLibrary *library, RmilOrtOptions *options, GError **error);
 
-/* The one way of all whose options are made by the library. keys, values: beside the library's own. */
+/* For all whose options are created by the library. keys, values: in addition to its defaults. */
 static gboolean add_with(const RmilOrtLibrary *library, RmilOrtOptions *options, RmilOrtCreate create, RmilOrtUpdate update,
                          RmilOrtAppend append, RmilOrtRelease release, const char *const *keys, const char *const *values, size_t count,
                          GError **error) {
@@ -21,14 +21,14 @@ static gboolean add_with(const RmilOrtLibrary *library, RmilOrtOptions *options,
     return good;
 }
 
-/* Features shall not depend on which algorithm was the fastest in a trial, nor be of TF32's ten bits. */
+/* Features must not depend on which algorithm was the fastest in a trial, nor on TF32 with its ten bits. */
 static gboolean add_cuda(const RmilOrtLibrary *library, RmilOrtOptions *options, GError **error) {
     static const char *const keys[] = {"cudnn_conv_algo_search", "use_tf32"}, *const values[] = {"HEURISTIC", "0"};
     const RmilOrtApi *api = library->api;
     return add_with(library, options, api->create_cuda, api->update_cuda, api->append_cuda, api->release_cuda, keys, values, 2, error);
 }
 
-/* What TensorRT does not take, CUDA does. */
+/* CUDA does what TensorRT does not support. */
 static gboolean add_tensorrt(const RmilOrtLibrary *library, RmilOrtOptions *options, GError **error) {
     const RmilOrtApi *api = library->api;
     return add_with(library, options, api->create_tensorrt, api->update_tensorrt, api->append_tensorrt, api->release_tensorrt, NULL, NULL,
@@ -36,7 +36,7 @@ static gboolean add_tensorrt(const RmilOrtLibrary *library, RmilOrtOptions *opti
            add_cuda(library, options, error);
 }
 
-/* A symbol of its own, of libraries that were built with it. */
+/* A separate symbol, in libraries that were built with it. */
 static gboolean add_symbol(const RmilOrtLibrary *library, RmilOrtOptions *options, const char *name, GError **error) {
     RmilOrtStatus *(*append)(RmilOrtOptions * options, int device) = NULL;
     void *symbol = dlsym(library->handle, name);
@@ -55,7 +55,7 @@ static gboolean add_migraphx(const RmilOrtLibrary *library, RmilOrtOptions *opti
 
 #define PROCESSOR "CPUExecutionProvider"
 
-/* A device may have several providers: the first that the library has is taken. */
+/* A device may have several providers: the first that the library has is used. */
 static const struct {
     const char *device, *provider;
     Add add;

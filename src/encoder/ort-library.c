@@ -12,7 +12,7 @@
 
 /* -- where --------------------------------------------------------------------------------------------------------------------- */
 
-/* The last match of a shell pattern, which is the newest version where it is one of versions; NULL: there is none. g_free. */
+/* The last match of a shell pattern: the newest version, if the matches are versions; NULL: none. g_free. */
 static char *last_match(const char *pattern) {
     glob_t found;
     char *last = NULL;
@@ -21,7 +21,7 @@ static char *last_match(const char *pattern) {
     return last;
 }
 
-/* Folders are escaped, so that one whose name reads as a pattern is itself. */
+/* Folders are escaped, so that one whose name looks like a pattern is taken literally. */
 static char *escape(const char *folder) {
     GString *out = g_string_new(NULL);
     for (; *folder; folder++) {
@@ -59,16 +59,16 @@ static char **python_folders(void) {
 
 /* -- loading ------------------------------------------------------------------------------------------------------------------- */
 
-/* It stays in memory when it is closed: its threads and static objects do not like to go. */
+/* It stays in memory when it is closed: its threads and static objects cannot be unloaded safely. */
 static void *load(const char *path) { return dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); }
 
-/* The file that a symbol is from; the name that it was loaded by where the system does not say. */
+/* The file that contains a symbol; if the system does not say, the name under which it was loaded. */
 static char *file_of(const void *symbol, const char *name) {
     Dl_info info;
     return g_strdup(dladdr(symbol, &info) && info.dli_fname ? info.dli_fname : name);
 }
 
-/* As users read it: numbers with a dot between. */
+/* Versions as users write them: numbers separated by a dot. */
 static gboolean new_enough(const char *version) {
     char *end;
     const long major = strtol(version, &end, 10), minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
@@ -107,7 +107,7 @@ static gboolean load_named(RmilOrtLibrary *library, const char *named, GError **
                             named);
 }
 
-/* The system's loader goes first: what an administrator installed. */
+/* The system's loader is tried first: a library that an administrator installed. */
 static gboolean load_any(RmilOrtLibrary *library, GError **error) {
     static const char *const names[] = {"libonnxruntime.so.1", "libonnxruntime.so"};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)

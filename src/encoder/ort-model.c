@@ -18,10 +18,10 @@ struct _RmilOrtModel {
     char *path;
     RmilOrtPort input, output;
     int side, batch, dim;
-    int64_t places; /* of an image's map, whose mean is the vector; 1: the output is the vector */
+    int64_t places; /* of an image's map, whose mean is the vector; 1: the output itself is the vector */
 };
 
-/* -- what goes in and comes out --------------------------------------------------------------------------------------------- */
+/* -- inputs and outputs ----------------------------------------------------------------------------------------------------- */
 
 static gboolean check_input(const RmilOrtModel *m, GError **error) {
     const RmilOrtPort *in = &m->input;
@@ -85,7 +85,7 @@ static gboolean read_ports(RmilOrtModel *m, const char *wanted, GError **error) 
 
 static gsize image_numbers(const RmilOrtModel *m) { return (gsize)m->side * (gsize)m->side * 3; }
 
-/* Runs a batch; *value is to be released. */
+/* Runs a batch; *value must be released. */
 static gboolean run_values(RmilOrtModel *m, void *images, RmilOrtValue **value, GError **error) {
     const RmilOrtApi *api = m->library->api;
     const int64_t shape[] = {m->batch, 3, m->side, m->side};
@@ -101,7 +101,7 @@ static gboolean run_values(RmilOrtModel *m, void *images, RmilOrtValue **value, 
     return good;
 }
 
-/* What came out is a vector for each image, or a map of vectors, height × width. */
+/* Checks that the output is a vector for each image, or a map of vectors, height × width. */
 static gboolean check_value(const RmilOrtModel *m, const RmilOrtValue *value, int *dim, int64_t *places, GError **error) {
     RmilOrtPort seen = {.name = m->output.name};
     if (!rmil_ort_port_of_value(m->library, value, &seen, m->path, error)) return FALSE;
@@ -120,7 +120,7 @@ static gboolean check_value(const RmilOrtModel *m, const RmilOrtValue *value, in
         m->path, m->batch, m->batch == 1 ? "" : "s", text);
 }
 
-/* The mean of each of the numbers over the places of its map. */
+/* The mean of each component over the places of its map. */
 static gboolean pool(const RmilOrtModel *m, const void *data, float *vectors, gboolean *finite, GError **error) {
     const int64_t count = (int64_t)m->batch * m->dim;
     g_autofree float *maps = rmil_try_new(count, (gsize)m->places * sizeof *maps, error);
@@ -160,7 +160,7 @@ gboolean rmil_ort_model_run(RmilOrtModel *m, void *images, float *vectors, GErro
 
 /* -- opening ------------------------------------------------------------------------------------------------------------------- */
 
-/* On the processor it is the file that does not do; elsewhere it may be the machine. */
+/* On the processor the file must be at fault; on other devices it may be the machine. */
 static gboolean create_session(RmilOrtModel *m, const RmilOrtOptions *options, const char *device, GError **error) {
     const RmilOrtLibrary *library = m->library;
     g_autofree char *what = g_strdup_printf("%s: ONNX Runtime %s does not open it", m->path, library->version);
@@ -192,7 +192,7 @@ static gboolean open_session(RmilOrtModel *m, const char *device, GError **error
     return good;
 }
 
-/* Networks that halve their images again and again take some sizes alone, and say so in words of their own. */
+/* Networks that repeatedly halve their images accept only some sizes, and report that in their own words. */
 static gboolean run_first(RmilOrtModel *m, void *images, RmilOrtValue **value, GError **error) {
     GError *reason = NULL;
     if (run_values(m, images, value, &reason)) return TRUE;
@@ -204,7 +204,7 @@ static gboolean run_first(RmilOrtModel *m, void *images, RmilOrtValue **value, G
     return FALSE;
 }
 
-/* How long a vector is, by a black batch. */
+/* Finds the length of a vector by running a black batch. */
 static gboolean measure(RmilOrtModel *m, GError **error) {
     g_autofree void *images = rmil_try_new(m->batch, image_numbers(m) * sizeof(float), error);
     RmilOrtValue *value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model takes and gives. */
+/* Inputs and outputs of a model. */
 #include "ort-value.h"
 
 static gboolean read_shape(const RmilOrtLibrary *library, const RmilOrtShape *shape, RmilOrtPort *port, const char *path, GError **error) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of a matrix product in registers: plain, AVX2, AVX-512, AVX-512's bfloat16. oneDNN has them too, but adds the last rows of a
- * product in another order than the others, and does not let us do with the sums what we want before they leave the cache. */
+/* Tiles of a matrix product in registers: plain, AVX2, AVX-512, bfloat16 of AVX-512. oneDNN has them too, but adds up the last rows of a
+ * product in a different order from the others, and does not let us process the sums before they leave the cache. */
 #include "product-kernel.h"
 
 /* -- plain ---------------------------------------------------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static const RmilKernel plain = {"plain", PLAIN_ROWS, PLAIN_WIDTH, tile_plain};
 #define UNROLLED _Pragma("GCC unroll 16")
 #endif
 
-/* A tile of `rows` rows, which the compiler knows, so that all sums stay in registers; two vectors wide. */
+/* A tile of `rows` rows, a compile-time constant, so that all sums stay in registers; two vectors wide. */
 #define BODY(VECTOR, WEIGHTS, LANES, MOST, LOAD, STORE, ZERO, SPREAD, ADD)                                                                 \
     VECTOR left[MOST], right[MOST];                                                                                                        \
     UNROLLED for (int r = 0; r < rows; r++) left[r] = right[r] = ZERO();                                                                   \
@@ -94,7 +94,7 @@ AVX512 static void tile_avx512(int rows, int64_t steps, const void *x, int64_t l
     ALL_ROWS(avx512)
 }
 
-/* -- AVX-512 of bfloat16: 12 × 32, two products a sum and step --------------------------------------------------------------- */
+/* -- bfloat16 of AVX-512: 12 × 32, two products per sum and step ------------------------------------------------------------- */
 #define BF16 __attribute__((target("avx512f,avx512bf16")))
 #define LOAD_PAIRS(place) ((__m512bh)_mm512_loadu_si512(place))
 #define SPREAD_PAIR(place) ((__m512bh)_mm512_set1_epi32(pair_at(place)))

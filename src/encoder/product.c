@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products on one thread: panels of weights that stay in the cache, against tiles of rows. */
+/* Matrix products on one thread: panels of weights that stay in the cache, times tiles of rows. */
 #include "product.h"
 
 #include "function.h"
 #include "product-kernel.h"
 
-enum { CACHE = 128 << 10 }; /* bytes of panels that rows are multiplied with before the next rows */
+enum { CACHE = 128 << 10 }; /* bytes of panels that rows are multiplied by before moving to the next rows */
 
 gboolean rmil_product_can(RmilPrecision precision, GError **error) {
     return rmil_kernel(precision) ||
@@ -14,18 +14,18 @@ gboolean rmil_product_can(RmilPrecision precision, GError **error) {
 
 int64_t rmil_product_stride(int64_t columns) { return (columns + 31) / 32 * 32 + 16; }
 
-/* Words of four bytes that a row of inputs is: floats, or pairs. */
+/* Length of a row of inputs in words of four bytes: floats, or pairs. */
 static int64_t steps_of(RmilPrecision precision, int64_t in) { return precision == RMIL_BFLOAT16 ? (in + 1) / 2 : in; }
 
 /* -- panels: (panels, steps, width), a step being a word ------------------------------------------------------------------- */
 
-/* A gated product has half a panel of gates, and then their values. */
+/* For a gated product, the first half of each panel holds gates, the second their values. */
 static int64_t panels_of(const RmilProduct *p) {
     const int64_t width = rmil_kernel(p->precision)->width;
     return p->kind == RMIL_PRODUCT_SWIGLU ? (p->out / 2 + width / 2 - 1) / (width / 2) : (p->out + width - 1) / width;
 }
 
-/* Which row of W is column i of the panels; −1: none. */
+/* The row of W that is column i of the panels; −1: none. */
 static int64_t row_at(const RmilProduct *p, int64_t width, int64_t i) {
     if (p->kind != RMIL_PRODUCT_SWIGLU) return i < p->out ? i : -1;
     const int64_t half = width / 2, which = i / width * half + i % half;
@@ -33,7 +33,7 @@ static int64_t row_at(const RmilProduct *p, int64_t width, int64_t i) {
     return i % width < half ? which : p->out / 2 + which;
 }
 
-/* A row into its column, word by word. What stands in columns that are no row of W goes into sums that nobody looks at. */
+/* Copies a row into its column, word by word. Columns without a row of W contribute to sums that are ignored. */
 static void place_row(const RmilProduct *p, const void *row, int64_t column, void *memory) {
     const int64_t width = rmil_kernel(p->precision)->width, steps = steps_of(p->precision, p->in);
     const size_t bytes = (size_t)p->in * rmil_precision_bytes(p->precision);
@@ -88,7 +88,7 @@ RmilProduct rmil_product_rows(RmilProductKind kind, RmilPrecision precision, int
     return p;
 }
 
-/* Two rows of inputs, by turns; the second may be missing. */
+/* Two rows of inputs, alternating; the second may be missing. */
 RMIL_CLONES static void place_pairs(const uint16_t *restrict one, const uint16_t *restrict other, int64_t n, uint16_t *restrict to) {
 #pragma omp simd
     for (int64_t c = 0; c < n; c++) {
@@ -114,9 +114,9 @@ RmilProduct rmil_product_columns(RmilProductKind kind, RmilPrecision precision, 
     return p;
 }
 
-/* -- what follows the sums ------------------------------------------------------------------------------------------------- */
+/* -- processing the sums --------------------------------------------------------------------------------------------------- */
 
-/* A tile of sums, `width` a row, to rows of y; of a gated product the values stand half a row behind their gates. */
+/* A tile of sums, `width` per row, to rows of y; for a gated product the values are half a row after their gates. */
 #define EACH(expression)                                                                                                                   \
     for (int r = 0; r < rows; r++, sums += width, y += ldy) _Pragma("omp simd") for (int64_t c = 0; c < columns; c++) y[c] = expression;   \
     break

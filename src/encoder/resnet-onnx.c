@@ -17,7 +17,7 @@ typedef struct {
     gpointer user;
 } Walk;
 
-/* A bottleneck of `width`, whose first one of a stage projects its input. */
+/* A bottleneck of `width`; the first one of a stage projects its input. */
 static const char *add_block(Walk *walk, const char *x, const char *name, int64_t width, int64_t in, int64_t stride, gboolean first) {
     const int64_t shapes[][4] = {{width, in, 1, 1}, {width, width, 3, 3}, {4 * width, width, 1, 1}, {4 * width, in, 1, 1}};
     const char *y = x;
@@ -51,7 +51,7 @@ const char *rmil_resnet_graph(RmilOnnx *onnx, const char *images, int64_t width,
     return x ? rmil_onnx_node(onnx, "Flatten", rmil_onnx_node(onnx, "GlobalAveragePool", x, NULL), NULL) : NULL;
 }
 
-/* -- of a file of weights --------------------------------------------------------------------------------------------------- */
+/* -- from a file of weights ------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     const RmilTensors *tensors;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet-50 by name, as it is published. */
+/* Published ResNet-50 models by name. */
 #include "encoder-private.h"
 
 #include "encoder-onnx.h"
@@ -43,7 +43,7 @@ static gboolean run_resnet(RmilEncoder *encoder, int worker, const uint8_t *rgb,
 /* Lunit's, of its training slides. */
 static const RmilInputScale lunit = {{0.70322989, 0.53606487, 0.66096631}, {0.21716536, 0.26081574, 0.20723464}};
 
-/* stages: up to which the network is used; scale: NULL: ImageNet's; then licence and source. */
+/* stages: number of the network's stages that are used; scale NULL: ImageNet's; then licence and source. */
 #define CLASS(text, its_title, stages, width, tensor, scale, ...)                                                                          \
     {                                                                                                                                      \
         .info = {.name = text, .title = its_title, .dim = width, .tile_px = 224, .mpp = 0.5, .weights = tensor, __VA_ARGS__},              \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet-50 up to its third stage, as CLAM uses it. */
+/* ResNet-50 up to its third stage, as in CLAM. */
 #include "resnet.h"
 
 #include "convolution.h"
@@ -93,8 +93,8 @@ static const RmilLayer *add_convolution(Builder *b, const char *convolution, con
     return add_step(b, layer, source, destination);
 }
 
-/* One bottleneck: 1 × 1, 3 × 3, 1 × 1 and the shortcut, which the last convolution adds to. *from is the layer that
- * wrote buffer *at; both become the block's output. */
+/* One bottleneck: 1 × 1, 3 × 3, 1 × 1 and the shortcut, to which the last convolution adds. *from is the layer that wrote buffer *at; both
+ * become the block's output. */
 static gboolean add_block(Builder *b, const char *name, int64_t width, int64_t stride, gboolean project, const RmilLayer **from, int *at) {
     const int inner1 = (*at + 1) % BUFFERS, inner2 = (*at + 2) % BUFFERS, shortcut = (*at + 3) % BUFFERS;
     char *names[4][2];
@@ -206,7 +206,7 @@ RmilResnet *rmil_resnet_new(const RmilTensors *tensors, const RmilResnetConfig *
     resnet->workers = g_new0(Worker, config->workers);
     fill_input_table(resnet);
     Builder builder = {resnet, tensors, prefix, error};
-    int before = rmil_openmp_single(); /* oneDNN fixes a layer's threads when it plans it; the workers are ours */
+    int before = rmil_openmp_single(); /* oneDNN fixes a layer's number of threads when it plans it; here the threads are our own workers */
     gboolean done = (resnet->dnn = rmil_dnn_new(error)) != NULL && add_layers(&builder);
     rmil_openmp_restore(before);
     for (int i = 0; done && i < config->workers; i++) done = open_worker(resnet, &resnet->workers[i], error);
@@ -251,7 +251,7 @@ RMIL_CLONES static float mean(const float *values, int64_t count) {
     return sum / (float)count;
 }
 
-/* The worker's input through all steps. */
+/* Runs all steps on the worker's input. */
 static gboolean run_steps(const RmilResnet *resnet, const Worker *worker, GError **error) {
     for (guint i = 0; i < resnet->steps->len; i++) {
         const Step *step = &g_array_index(resnet->steps, Step, i);
@@ -290,7 +290,7 @@ const float *rmil_resnet_maps(RmilResnet *resnet, int worker, const float *tiles
 
 gboolean rmil_resnet_run(RmilResnet *resnet, int worker, const uint8_t *rgb, int count, float *features, GError **error) {
     const size_t tile = (size_t)resnet->config.side * (size_t)resnet->config.side * 3;
-    const int before = rmil_openmp_single(); /* a caller's own thread would else wake one per processor, which spin and do nothing */
+    const int before = rmil_openmp_single(); /* otherwise a thread of the caller would wake one thread per processor, which only spin */
     gboolean done = TRUE;
     for (int first = 0; done && first < count; first += resnet->config.batch)
         done = run_batch(resnet, &resnet->workers[worker], rgb + (size_t)first * tile, MIN(resnet->config.batch, count - first),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which statistics make up the descriptor. The order of the put() calls is the order of the features; a change of it, or
- * of any formula, needs a new version in texture.c and new constants in texture-scale.c. */
+/* The statistics that make up the descriptor. The order of the put() calls is the order of the features; if it or any formula changes,
+ * texture.c needs a new version and texture-scale.c new constants. */
 #include "texture.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CELLS (TEXTURE_GRID * TEXTURE_GRID)
-#define LOCAL 10 /* statistics taken of every cell */
+#define LOCAL 10 /* statistics per cell */
 
 struct TextureScratch {
     TexturePlanes planes;
@@ -17,7 +17,7 @@ struct TextureScratch {
     int16_t *response;
     uint8_t *eroded, *opened, *swap, *mask, *smooth, *energy; /* level-1 sized */
     void *nuclei;
-    double *raw; /* the caller's */
+    double *raw; /* owned by the caller */
     int count;
     struct {
         const char *group, *name;
@@ -85,7 +85,7 @@ static void put(TextureScratch *s, const char *group, const char *name, int inde
     s->raw[s->count++] = value;
 }
 
-/* A new statistic of every cell, to be filled by the caller. */
+/* A new statistic for every cell, to be filled in by the caller. */
 static double *add_local(TextureScratch *s, const char *name) {
     g_assert(s->locals < LOCAL);
     s->local[s->locals].name = name;
@@ -202,7 +202,7 @@ static void put_gradients(TextureScratch *s, const char *group, const uint8_t *p
     for (int i = 0; i <= CELLS; i++) {
         const int64_t *t = i < CELLS ? tensor[i] : whole;
         double xx = (double)t[0], yy = (double)t[1], xy = (double)t[2];
-        /* + 1 per pixel: what quantisation alone gives */
+        /* + 1 per pixel: the effect of quantisation alone */
         double value = sqrt((xx - yy) * (xx - yy) + 4 * xy * xy) / (xx + yy + side * side / (i < CELLS ? CELLS : 1.0));
         if (i == CELLS) {
             put(s, group, "direction", level, value);
@@ -293,7 +293,7 @@ static double plane_mean(const uint8_t *plane, int side) {
 
 typedef void (*Morphology)(const uint8_t *from, int side, gboolean cross, uint8_t *to);
 
-/* `shrunk` is the plane after `radius` steps of one operation; undoes them by the other. Gives the result's place. */
+/* `shrunk` is the plane after `radius` steps of one operation; undoes them with the other. Returns the result. */
 static const uint8_t *grow_back(TextureScratch *s, Morphology grow, const uint8_t *shrunk, int side, int radius) {
     const uint8_t *from = shrunk;
     uint8_t *to = s->opened, *other = s->swap;
@@ -330,7 +330,7 @@ static void put_sizes(TextureScratch *s, const char *name, Morphology shrink, Mo
             for (int i = 0; i < CELLS; i++) at[keep][i] = sums[i] * CELLS / (double)(side * side);
         }
     }
-    put(s, "h", name, 99, before); /* what is larger */
+    put(s, "h", name, 99, before); /* larger structures */
     for (int i = 0; local && i < CELLS; i++) {
         local[0][i] = at[0][i] - at[1][i];
         local[1][i] = at[1][i] - at[2][i];
@@ -347,8 +347,8 @@ static void put_granulometry(TextureScratch *s) {
 
 /* -- nuclei -------------------------------------------------------------------------------------------------------------- */
 
-/* Nuclear: above Otsu's threshold of the smoothed plane (within the range that any stain's nuclei have) and not below
- * its surroundings, which parts crowded nuclei. Gives the threshold. */
+/* Nuclear: above Otsu's threshold of the smoothed plane (within the range of nuclei in any stain) and not below its surroundings, which
+ * separates crowded nuclei. Returns the threshold. */
 static int make_mask(TextureScratch *s, double *separability) {
     int32_t counts[256];
     histogram(s->smooth, TEXTURE_SIDE1 * TEXTURE_SIDE1, counts);
@@ -404,11 +404,11 @@ static void put_nuclei(TextureScratch *s) {
     double *cell_share = add_local(s, "share"), *cell_dark = add_local(s, "darkness");
     for (int i = 0; i < CELLS; i++) {
         cell_share[i] = inside[i] / (n / CELLS);
-        cell_dark[i] = inside[i] >= 16 ? dark[i] / (double)inside[i] : darkness; /* too few pixels to tell */
+        cell_dark[i] = inside[i] >= 16 ? dark[i] / (double)inside[i] : darkness; /* too few pixels for a mean */
     }
 }
 
-/* How much a tile's parts differ: a small lesion fills only some of them. */
+/* How much parts of a tile differ: a small lesion fills only some of them. */
 static void put_local(TextureScratch *s) {
     for (int k = 0; k < s->locals; k++) {
         const double *values = s->local[k].value;

@@ -119,7 +119,7 @@ void rmil_texture_band(const uint16_t *fine, const uint16_t *coarse, int side, i
     double mean = s1 / n, variance = MAX(s2 / n - mean * mean, 0);
     double third = s3 / n - 3 * mean * s2 / n + 2 * mean * mean * mean;
     double fourth = s4 / n - 4 * mean * s3 / n + 6 * mean * mean * s2 / n - 3 * mean * mean * mean * mean;
-    /* the floor keeps quantisation noise of a flat tile from looking like a shape */
+    /* the floor prevents quantisation noise of a flat tile from looking like a shape */
     *band = (TextureBand){.sd = sqrt(variance), .peaks = peaks[0], .height = peaks[0] ? peaks[1] / 16.0 / peaks[0] : 0};
     double floor = variance + 0.02;
     band->skewness = third / (floor * sqrt(floor));

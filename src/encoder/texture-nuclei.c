@@ -47,7 +47,7 @@ static void add_run(Component *component, const Run *run, int y, const uint8_t *
         sum_e += e[x];
     }
     component->area += n;
-    component->perimeter += 2 + 2 * n; /* less what touches the runs above, below */
+    component->perimeter += 2 + 2 * n; /* minus the sides shared with runs above and below */
     component->sum_x += sum_x;
     component->sum_y += n * y;
     component->sum_xx += sum_xx;
@@ -58,7 +58,7 @@ static void add_run(Component *component, const Run *run, int y, const uint8_t *
     component->sum_e += sum_e;
 }
 
-/* Fills components (at the index of their root run) and gives the number of runs. */
+/* Fills components (at the index of their root run) and returns the number of runs. */
 static int label(const uint8_t *mask, const uint8_t *h, const uint8_t *e, Run *runs, Component *components) {
     int count = 0, above = 0, above_end = 0;
     for (int y = 0; y < SIDE; y++) {

@@ -4,11 +4,11 @@
 
 #include <math.h>
 
-/* Ruifrok and Johnston, Anal Quant Cytol Histol 2001;23:291-9: optical density of haematoxylin and eosin in R, G, B.
- * What neither explains lies along the direction orthogonal to both. */
+/* Ruifrok and Johnston, Anal Quant Cytol Histol 2001;23:291-9: optical density of haematoxylin and eosin in R, G, B. What neither explains
+ * is along the direction orthogonal to both. */
 static const double haematoxylin[3] = {0.65, 0.70, 0.29}, eosin[3] = {0.07, 0.99, 0.11};
 
-#define OD_UNIT 12288.0                   /* od of a black pixel, 2.41, still fits int16 */
+#define OD_UNIT 12288.0                   /* so that the od of a black pixel, 2.41, still fits into int16 */
 #define GLASS ((int)(0.06 * 3 * OD_UNIT)) /* summed over R, G, B */
 
 static void cross(const double a[3], const double b[3], double out[3]) {

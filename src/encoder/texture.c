@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* Version of the features: changes whenever any of them would. */
+/* Version of the features: must change whenever any of them changes. */
 #define VERSION "2"
 
 typedef struct {

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { PIECE = 96 }; /* queries whose scores are in the cache at once: whole tiles of every kernel */
+enum { PIECE = 96 }; /* queries whose scores are in the cache at once: whole tiles for every kernel */
 
 /* -- weights ---------------------------------------------------------------------------------------------------------------- */
 
@@ -19,7 +19,7 @@ void rmil_vit_norm_clear(RmilVitNorm *norm) {
     rmil_free(norm->bias);
 }
 
-/* A product of the file; scale: the layer scale that multiplies its outputs, or RMIL_VIT_PARTS: none. */
+/* A product from the file; scale: the layer scale that multiplies its outputs; RMIL_VIT_PARTS: none. */
 static gboolean read_product(RmilProduct *product, const RmilVitWeights *weights, RmilVitPart part, RmilVitPart scale, int64_t block,
                              RmilProductKind kind, RmilPrecision precision, int64_t out, int64_t in, GError **error) {
     float *values = NULL, *bias = NULL;
@@ -85,7 +85,7 @@ void rmil_vit_memory_clear(RmilVitMemory *m) {
 
 /* -- norm ------------------------------------------------------------------------------------------------------------------- */
 
-/* y = (x − mean) / √(variance + eps) · weight + bias, of n numbers. */
+/* y = (x − mean) / √(variance + eps) · weight + bias, over n numbers. */
 RMIL_CLONES static void normalise(const float *restrict x, const float *restrict weight, const float *restrict bias, int64_t n, double eps,
                                   float *restrict y) {
     float sum = 0, squares = 0;
@@ -103,7 +103,7 @@ void rmil_vit_normalise(const RmilVitNorm *norm, const RmilVitSizes *s, const fl
     normalise(x, norm->weight, norm->bias, s->embed, s->eps, y);
 }
 
-/* Rows of x to inputs of products. bfloat16: by way of `line`, one row of floats. */
+/* Rows of x to inputs of products. bfloat16: through `line`, one row of floats. */
 static void normalise_rows(const RmilVitNorm *norm, const RmilVitSizes *s, RmilVitMemory *m, int64_t rows) {
     for (int64_t row = 0; row < rows; row++) {
         const float *x = m->x + row * s->stride;
@@ -118,7 +118,7 @@ static void normalise_rows(const RmilVitNorm *norm, const RmilVitSizes *s, RmilV
 
 /* -- attention -------------------------------------------------------------------------------------------------------------- */
 
-/* n scores to e^(scale · (score − largest)), in place; gives 1 / their sum. */
+/* Replaces n scores by e^(scale · (score − largest)); returns 1 / their sum. */
 RMIL_CLONES static float soften(float *restrict scores, int64_t n, float scale) {
     float most = scores[0], sum = 0;
 #pragma omp simd reduction(max : most)
@@ -131,7 +131,8 @@ RMIL_CLONES static float soften(float *restrict scores, int64_t n, float scale) 
     return 1 / sum;
 }
 
-/* One head of one tile: its `queries` first tokens look at all. from: the tile's rows of qkv; to: of what the projection takes. */
+/* One head of one tile: its first `queries` tokens attend to all tokens. from: the tile's rows of qkv; to: rows of the projection's
+ * input. */
 static void attend(const RmilVitSizes *s, RmilVitMemory *m, int64_t head, int64_t queries, const char *from, char *to) {
     const int64_t size = s->embed / s->heads, number = (int64_t)rmil_precision_bytes(s->precision), width = rmil_product_stride(s->tokens);
     const char *query = from + head * size * number, *key = query + s->embed * number, *value = key + s->embed * number;
@@ -153,7 +154,7 @@ static void attend(const RmilVitSizes *s, RmilVitMemory *m, int64_t head, int64_
     }
 }
 
-/* -- all of it -------------------------------------------------------------------------------------------------------------- */
+/* -- the block -------------------------------------------------------------------------------------------------------------- */
 
 void rmil_vit_block_run(const RmilVitBlock *b, const RmilVitSizes *s, RmilVitMemory *m, int64_t tiles, gboolean only_class) {
     const int64_t number = (int64_t)rmil_precision_bytes(s->precision), queries = only_class ? 1 : s->tokens, rows = tiles * queries;

@@ -12,21 +12,21 @@ typedef struct {
 
 typedef struct {
     RmilVitNorm norm1, norm2;
-    RmilProduct qkv, projection, inner, outer; /* the layer scales are in projection and outer */
+    RmilProduct qkv, projection, inner, outer; /* the layer scales are folded into projection and outer */
 } RmilVitBlock;
 
-/* Sizes that all blocks and workers share. */
+/* Sizes shared by all blocks and workers. */
 typedef struct {
-    int64_t embed, heads, tokens; /* tokens of a tile */
-    int64_t stride, wide;         /* numbers between rows: of x and of normed; of qkv and of the MLP's inner */
+    int64_t embed, heads, tokens; /* tokens per tile */
+    int64_t stride, wide;         /* distance of rows in numbers: of x and normed; of qkv and the MLP's inner layer */
     double eps;
     RmilPrecision precision;
 } RmilVitSizes;
 
-/* A worker's memory, for a batch of tiles. */
+/* A worker's memory for a batch of tiles. */
 typedef struct {
     float *x;            /* (batch · tokens, stride): the tokens */
-    void *normed, *wide; /* (batch · tokens, stride) and (…, wide), of the precision: inputs of products */
+    void *normed, *wide; /* (batch · tokens, stride) and (…, wide), in the precision: inputs of products */
     float *line;         /* (embed) */
     float *scores;       /* (rows of one piece of attention, stride of tokens) */
     uint16_t *chances;   /* the same in bfloat16 */
@@ -41,9 +41,9 @@ void rmil_vit_norm_clear(RmilVitNorm *norm);
 gboolean rmil_vit_memory_init(RmilVitMemory *memory, const RmilVitSizes *sizes, int64_t batch, int64_t patch_inputs, GError **error);
 void rmil_vit_memory_clear(RmilVitMemory *memory);
 
-/* x of so many tiles, in place. only_class: afterwards x has one row a tile, its class token. */
+/* x of this many tiles, in place. only_class: afterwards x has one row per tile, its class token. */
 void rmil_vit_block_run(const RmilVitBlock *block, const RmilVitSizes *sizes, RmilVitMemory *memory, int64_t tiles, gboolean only_class);
-/* One row of x, normalised: to float32. */
+/* One row of x, normalised, as float32. */
 void rmil_vit_normalise(const RmilVitNorm *norm, const RmilVitSizes *sizes, const float *x, float *y);
 
 #endif

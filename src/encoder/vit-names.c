@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A vision transformer's tensors by their names. */
+/* A vision transformer's tensors by name. */
 #include "vit-names.h"
 
 enum { MOST_BLOCKS = 128 };
 
 /* -- names ---------------------------------------------------------------------------------------------------------------- */
 
-/* Other names of the same are tried in their order. With a dot at the end: .weight and .bias. */
+/* Alternative names are tried in order. With a dot at the end: .weight and .bias. */
 typedef struct {
     const char *usual[3], *hugging[4];
 } Names;
@@ -25,10 +25,10 @@ static const Names names[RMIL_VIT_PARTS] = {
     [RMIL_VIT_OUTER] = {{"mlp.fc2.", "mlp.w3."}, {"mlp.fc2.", "mlp.weights_out.", "output.dense."}},
     [RMIL_VIT_SCALE2] = {{"ls2.gamma"}, {"layer_scale2.lambda1"}},
 };
-/* Of Hugging Face's, queries, keys and values are apart. */
+/* In Hugging Face's files, queries, keys and values are separate. */
 static const char *const thirds[3] = {"attention.attention.query.", "attention.attention.key.", "attention.attention.value."};
 
-/* Networks that have these compute something else. */
+/* Networks with these tensors compute something else. */
 static const char *const strangers[] = {"norm_pre.", "fc_norm.", "attn_pool.", "patch_embed.norm.", "pos_drop_token", "dist_token"};
 
 char *rmil_vit_name_full(const RmilVitWeights *w, int64_t block, const char *name, const char *ending) {
@@ -58,7 +58,7 @@ static gboolean has_component(const char *prefix, const char *component) {
     return g_strv_contains((const char *const *)parts, component);
 }
 
-/* Which of two networks in a file is meant: a teacher rather than any, any rather than a student; else the shorter prefix. */
+/* Rank of a network, if a file contains two: a teacher before others, a student last; else the shorter prefix. */
 static int worth(const char *prefix) {
     const int kind = has_component(prefix, "teacher") ? 0 : has_component(prefix, "student") ? 2 : 1;
     return kind * 100000 + (int)MIN(strlen(prefix), 99999);

@@ -16,14 +16,14 @@ typedef struct {
 
 /* -- weights ---------------------------------------------------------------------------------------------------------------- */
 
-/* A tensor of the file under a name of ours, "blocks.0.norm1.weight". */
+/* A tensor of the file with one of our names, "blocks.0.norm1.weight". */
 static const char *give(Graph *g, int64_t block, const char *name, const char *part, int rank, const int64_t *shape, float *values) {
     g_autofree char *full = block < 0 ? g_strdup_printf("%s.%s", name, part)
                                       : g_strdup_printf("blocks.%" G_GINT64_FORMAT ".%s.%s", block, name, part);
     return rmil_onnx_given(g->onnx, full, rank, shape, values);
 }
 
-/* (out, in) -> (in, out), as MatMul takes it. */
+/* (out, in) -> (in, out), for MatMul. */
 static float *turn(const float *values, int64_t out, int64_t in, GError **error) {
     enum { SQUARE = 32 };
     float *turned = rmil_alloc(out * in, sizeof(float), error);
@@ -63,7 +63,7 @@ static const char *norm(Graph *g, const char *x, const char *name, RmilVitPart p
 
 /* -- tokens ----------------------------------------------------------------------------------------------------------------- */
 
-/* Rows from `first` to before `end` of the tokens, or of what is behind another axis. */
+/* Rows `first` … `end` − 1 of the tokens, or of another axis. */
 static const char *rows(RmilOnnx *o, const char *x, int64_t first, int64_t end, int64_t axis) {
     return rmil_onnx_node(o, "Slice", x, RMIL_ONNX_WHOLES(o, first), RMIL_ONNX_WHOLES(o, end), RMIL_ONNX_WHOLES(o, axis), NULL);
 }
@@ -84,7 +84,7 @@ static const char *embed_patches(Graph *g, const char *images) {
     return x;
 }
 
-/* Class token and registers, the same for each image, before its patches; positions on all. */
+/* Puts class token and registers, the same for each image, before its patches; adds positions to all. */
 static const char *add_start(Graph *g, const char *images, const char *patches) {
     RmilOnnx *o = g->onnx;
     const int64_t e = g->shape->embed, before = 1 + g->shape->registers, side = g->config->side / g->shape->patch;
@@ -101,7 +101,7 @@ static const char *add_start(Graph *g, const char *images, const char *patches) 
 
 /* -- blocks ----------------------------------------------------------------------------------------------------------------- */
 
-/* One of queries, keys and values as heads: (N, heads, tokens, size), keys (N, heads, size, tokens). */
+/* Queries, keys or values as heads: (N, heads, tokens, size), keys (N, heads, size, tokens). */
 static const char *heads_of(Graph *g, const char *qkv, int which) {
     const int64_t e = g->shape->embed, heads = g->config->heads;
     const char *x = rows(g->onnx, qkv, which * e, (which + 1) * e, 2);
@@ -112,7 +112,7 @@ static const char *heads_of(Graph *g, const char *qkv, int which) {
     return x;
 }
 
-/* only_class: of the class token alone. */
+/* only_class: only for the class token. */
 static const char *attention(Graph *g, const char *qkv, gboolean only_class) {
     RmilOnnx *o = g->onnx;
     const int64_t e = g->shape->embed;
@@ -156,7 +156,7 @@ static const char *block(Graph *g, const char *x, int64_t i, gboolean only_class
     return rmil_onnx_node(o, "Add", x, y, NULL);
 }
 
-/* -- all of it -------------------------------------------------------------------------------------------------------------- */
+/* -- the network ------------------------------------------------------------------------------------------------------------ */
 
 /* Tokens (N, tokens, embed) to features. */
 static const char *pool(Graph *g, const char *x, int64_t before, int64_t tokens) {

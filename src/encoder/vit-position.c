@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Positions of another grid. */
+/* Position embeddings for another grid. */
 #include "vit-position.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@ static double cubic(double x, double a) {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/* Row i of (new, old): how much each old place is in new place i. */
+/* Row i of (new, old): weights of the old places for new place i. */
 static void weigh(RmilPositionRule rule, int64_t old, int64_t new, int64_t i, double *weights) {
     const double step = (double)old / ((double)new + (rule == RMIL_POSITION_SCALE ? 0.1 : 0));
     memset(weights, 0, (size_t)old * sizeof *weights);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Position embeddings for another grid of patches than that of training: bicubic, half-pixel centres. Three rules are in use, and differ:
+/* Position embeddings for a grid of patches that differs from that of training: bicubic, half-pixel centres. Three rules are in use:
  *
  * SIZE       step old/new, a = −0.75, four taps, the border repeated: PyTorch's interpolate(mode="bicubic") by size; Hugging Face
  * SCALE      the same with the step old/(new + 0.1): DINO, and DINOv2 without registers

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Positions, class token and registers where their tokens stand. */
+/* Positions, class token and registers, placed at their tokens. */
 #include "vit-start.h"
 
 #include "vit-position.h"
@@ -20,12 +20,12 @@ gboolean rmil_vit_check(const RmilVitWeights *weights, const RmilVitConfig *c, G
            rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: tiles of %d px have more than %d patches", path, c->side, MOST_TOKENS);
 }
 
-/* Rows of the file's positions come to where their tokens stand; patches' of another grid are made anew. */
+/* Copies rows of the file's positions to their tokens; those of patches are resampled for another grid. */
 static gboolean place_positions(const RmilVitWeights *weights, const RmilVitConfig *c, float *start, GError **error) {
     const RmilVitShape *s = rmil_vit_weights_shape(weights);
     const int64_t side = c->side / s->patch;
     int64_t grid = 0, rows = 0;
-    rmil_vit_grid(s, c->grid ? c->grid : side, &grid, &rows); /* there is one: the weights are checked */
+    rmil_vit_grid(s, c->grid ? c->grid : side, &grid, &rows); /* cannot fail: the weights have been checked */
     float *positions;
     if (!rmil_vit_weights_read(weights, RMIL_VIT_POSITION, -1, &positions, NULL, error)) return FALSE;
     const size_t row = (size_t)s->embed * sizeof(float);
@@ -39,7 +39,7 @@ static gboolean place_positions(const RmilVitWeights *weights, const RmilVitConf
     return done;
 }
 
-/* The class token, or the registers, come on top. */
+/* Adds the class token, or the registers. */
 static gboolean add_tokens(const RmilVitWeights *weights, RmilVitPart part, int64_t count, float *start, GError **error) {
     float *values;
     if (!count) return TRUE;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vision transformers by name: what their authors publish and no tensor tells. One row each (docs/encoders.md says where from). */
+/* Vision transformers by name: what their authors publish, and tensors do not show. One row each (docs/encoders.md gives the sources). */
 #include "encoder-private.h"
 
 #include "encoder-onnx.h"
 
 #define VERSION "1"
 
-/* Head count, norm's epsilon, how positions of another grid are made, what of the tokens is the feature, mean and SD of RGB in 0 … 1. */
+/* Number of heads, the norm's epsilon, the rule for positions of another grid, which tokens are the feature, mean and SD of RGB in 0 …
+ * 1. */
 typedef struct {
-    RmilVitShape shape; /* what is expected in the file; rows 0: any */
+    RmilVitShape shape; /* expected in the file; rows 0: any */
     int heads;
     double eps;
     RmilPositionRule rule;
@@ -77,7 +78,7 @@ static void close_vit(gpointer state) { rmil_vit_free(state); }
 #define BIOPTIMUS .mean = {0.707223, 0.578729, 0.703617}, .sd = {0.211883, 0.230117, 0.177517}
 #define HIBOU .mean = {0.7068, 0.5755, 0.722}, .sd = {0.195, 0.2316, 0.1816}
 
-/* Families: the name of a tensor, and what the code of the authors does where a grid differs. */
+/* Families: the name of a tensor, and what the authors' code does if the grid differs. */
 #define TIMM "patch_embed.proj.weight"
 #define HUGGING "embeddings.patch_embeddings.projection.weight"
 #define USUAL .eps = 1e-6, .rule = RMIL_POSITION_ANTIALIAS, .pooling = RMIL_VIT_CLASS

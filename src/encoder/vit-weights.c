@@ -8,7 +8,7 @@ enum { MOST_EMBED = 8192, MOST_INNER = 65536, MOST_PATCH = 64, MOST_REGISTERS = 
 
 /* -- shapes ---------------------------------------------------------------------------------------------------------------- */
 
-/* What a part's tensor looks like; 0: this network has none. */
+/* The shape of a part's tensor; 0: this network has none. */
 static int shape_of(const RmilVitShape *s, RmilVitPart part, int64_t shape[4]) {
     const int64_t e = s->embed;
     switch (part) {
@@ -63,7 +63,7 @@ static gboolean check_all(const RmilVitWeights *w, const RmilVitShape *expected,
     return check_part(w, expected, RMIL_VIT_NORM, -1, used, error);
 }
 
-/* Nothing may be left that would change what a block, or the whole, computes. */
+/* Rejects unused tensors that would change what a block, or the whole network, computes. */
 static gboolean check_unused(const RmilVitWeights *w, GHashTable *used, GError **error) {
     for (int64_t i = 0; i < rmil_tensors_count(w->tensors); i++) {
         const char *name = rmil_tensors_at(w->tensors, i)->name;
@@ -95,7 +95,7 @@ static gboolean between(const RmilVitWeights *w, const char *what, int64_t value
                      rmil_tensors_path(w->tensors), value, what, most);
 }
 
-/* The sizes of one tensor decide what the others' are to be. */
+/* The sizes of one tensor determine those of the others. */
 static gboolean read_shape(RmilVitWeights *w, GError **error) {
     static const int64_t any[4] = {-1, -1, -1, -1};
     RmilVitShape *s = &w->shape;
@@ -167,7 +167,7 @@ static gboolean append(const RmilVitWeights *w, const char *full, float *to, int
     rmil_tensor_floats(tensor, to);
     *count = tensor->count;
     float sum = 0;
-    for (int64_t i = 0; i < tensor->count; i++) sum += to[i] * 0; /* infinities and NaNs alone are not 0 then */
+    for (int64_t i = 0; i < tensor->count; i++) sum += to[i] * 0; /* only infinities and NaNs give something other than 0 */
     return sum == 0 ||
            rmil_fail(error, RMIL_ERROR_DATA, "%s: tensor \"%s\" holds numbers that are not finite", rmil_tensors_path(w->tensors), full);
 }

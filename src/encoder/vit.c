@@ -5,14 +5,14 @@
 #include "vit-block.h"
 #include "vit-start.h"
 
-enum { FAST_ROWS = 400 }; /* rows of a product that make the reading of its weights cheap */
+enum { FAST_ROWS = 400 }; /* rows of a product that make reading its weights worthwhile */
 
 struct _RmilVit {
     RmilVitConfig config;
     RmilVitSizes sizes;
-    int64_t side, patch, depth, before; /* patches of a tile's side; pixels of a patch's; tokens before the patches */
+    int64_t side, patch, depth, before; /* patches per side of a tile; pixels per side of a patch; tokens before the patches */
     RmilProduct embedding;
-    float *start; /* (tokens, embed): what a tile's tokens are before its pixels: positions, class token, registers */
+    float *start; /* (tokens, embed): a tile's tokens before its pixels are added: positions, class token, registers */
     RmilVitBlock *blocks;
     RmilVitNorm norm;
     RmilVitMemory *workers;
@@ -96,7 +96,7 @@ static void cut(const RmilVit *v, const uint8_t *rgb, const float *planes, void 
     }
 }
 
-/* Tiles to tokens before the last norm; only_class: one row a tile. */
+/* Tiles to tokens before the last norm; only_class: one row per tile. */
 static void run_batch(const RmilVit *v, RmilVitMemory *m, const uint8_t *rgb, const float *planes, int64_t tiles, gboolean only_class) {
     const RmilVitSizes *s = &v->sizes;
     const int64_t pixels = (int64_t)v->config.side * v->config.side * 3, stride = rmil_product_stride(3 * v->patch * v->patch);
@@ -109,7 +109,7 @@ static void run_batch(const RmilVit *v, RmilVitMemory *m, const uint8_t *rgb, co
     for (int64_t i = 0; i < v->depth; i++) rmil_vit_block_run(&v->blocks[i], s, m, tiles, only_class && i == v->depth - 1);
 }
 
-/* Mean of the patches' tokens after the last norm; each in its turn through y (embed). */
+/* Mean of the patches' tokens after the last norm; each one passes through y (embed). */
 static void add_mean(const RmilVit *v, const float *x, float *line, float *mean) {
     const RmilVitSizes *s = &v->sizes;
     const int64_t patches = v->side * v->side;
@@ -125,7 +125,7 @@ void rmil_vit_run(RmilVit *v, int worker, const uint8_t *rgb, int count, float *
     const RmilVitSizes *s = &v->sizes;
     const RmilVitPooling pooling = v->config.pooling;
     const int64_t pixels = (int64_t)v->config.side * v->config.side * 3, dim = rmil_vit_dim(v);
-    const int64_t rows = pooling == RMIL_VIT_CLASS ? 1 : s->tokens; /* of a tile that come out */
+    const int64_t rows = pooling == RMIL_VIT_CLASS ? 1 : s->tokens; /* number of output tokens per tile */
     for (int64_t first = 0; first < count; first += v->config.batch) {
         const int64_t tiles = MIN(v->config.batch, count - first);
         run_batch(v, m, rgb + first * pixels, NULL, tiles, pooling == RMIL_VIT_CLASS);

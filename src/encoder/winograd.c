@@ -10,8 +10,8 @@ enum {
     TILE = 4,               /* … and of its output */
     POINTS = PATCH * PATCH, /* products per tile and pair of channels */
     LANES = 8,              /* channels transformed at once */
-    ROWS = 24,              /* strips are whole groups of rows, or a product would sum its last rows in another order */
-    WORK = 1 << 20          /* bytes of transformed tiles that are worth having at once: they should stay in the caches */
+    ROWS = 24,              /* strips are whole groups of rows; otherwise a product would sum its last rows in another order */
+    WORK = 1 << 20          /* useful bytes of transformed tiles at once: they should stay in the caches */
 };
 
 struct _RmilWinograd {
@@ -58,10 +58,10 @@ RMIL_CLONES static void transform_many(const float *g, int64_t apart, double u[P
                 u[i * PATCH + j][l] = rows[3 * i][l] * G[j][0] + rows[3 * i + 1][l] * G[j][1] + rows[3 * i + 2][l] * G[j][2];
 }
 
-/* Distance between two points' matrices of a strip: not a power of two, so that the points do not fight over cache lines. */
+/* Distance of two points' matrices in a strip: not a power of two, so that the points do not compete for cache lines. */
 static int64_t point_stride(const RmilWinograd *w, int64_t channels) { return w->strip * channels + 16; }
 
-/* The length of strip, at most `most`, that leaves the least of the last strip empty. */
+/* The strip length, at most `most`, that leaves the smallest empty part in the last strip. */
 static int64_t strip_of(int64_t all, int64_t most) {
     int64_t best = ROWS, least = INT64_MAX;
     for (int64_t strip = ROWS; strip <= most; strip += ROWS) {
@@ -156,7 +156,7 @@ static Place place_of(const RmilWinograd *w, int64_t tile) {
     return (Place){tile / each, within / w->tiles * TILE, within % w->tiles * TILE};
 }
 
-/* The `channels` of one image's pixel, eight from channel c on. */
+/* Index of one image's pixel: eight of its `channels`, from channel c on. */
 RMIL_INLINE int64_t pixel_index(const RmilWinograd *w, int64_t channels, int64_t image, int64_t c, int64_t y, int64_t x) {
     return (((image * channels + c) / w->block * w->side + y) * w->side + x) * w->block + c % w->block;
 }
@@ -210,7 +210,7 @@ gboolean rmil_winograd_run(const RmilWinograd *w, const float *source, float *de
     for (int64_t first = 0; first < w->all; first += w->strip) {
         const int64_t count = MIN(w->strip, w->all - first);
         transform_input(w, source, first, count, v);
-        for (int p = 0; p < POINTS; p++) /* the whole strip, though the last may use less of it: see ROWS */
+        for (int p = 0; p < POINTS; p++) /* the whole strip, even if the last one uses less of it: see ROWS */
             if (dnnl_sgemm('N', 'N', w->strip, w->out, w->in, 1, v + p * from, w->in, w->weights + p * w->in * w->out, w->out, 0,
                            m + p * to, w->out) != dnnl_success)
                 return rmil_fail(error, RMIL_ERROR_MEMORY, "oneDNN: a matrix product failed");

@@ -9,15 +9,16 @@
 
 typedef struct _RmilWinograd RmilWinograd;
 
-/* Activations are (batch, channels / block, side, side, block) arrays of float32; block is a multiple of 8 that divides both
- * numbers of channels. weights: (out, in, 3, 3), bias: (out), copied. NULL and *error for want of memory. */
+/* Activations are (batch, channels / block, side, side, block) arrays of float32; block is a multiple of 8 that divides both numbers of
+ * channels. weights: (out, in, 3, 3), bias: (out), copied. NULL and *error if memory runs out. */
 RmilWinograd *rmil_winograd_new(int64_t batch, int64_t in, int64_t out, int64_t side, int64_t block, const float *weights,
                                 const float *bias, gboolean relu, GError **error);
-/* Other weights, in the last bits rounded otherwise than by _new: for those that change all the time. Not beside a run. */
+/* Replaces the weights, whose last bits are rounded differently from those of _new: for weights that change often. Must not run in parallel
+ * with a run. */
 void rmil_winograd_set(RmilWinograd *winograd, const float *weights);
 void rmil_winograd_free(RmilWinograd *winograd);
 size_t rmil_winograd_scratch(const RmilWinograd *winograd); /* bytes of working memory, 64-byte aligned */
-/* Thread-safe: only scratch and destination are written. An image gives the same bits at every place in the batch. */
+/* Thread-safe: writes only scratch and destination. An image gives the same bits at every position in the batch. */
 gboolean rmil_winograd_run(const RmilWinograd *winograd, const float *source, float *destination, float *scratch, GError **error);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AB-MIL (docs/models.md, AB-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, every use of H = R W2ᵀ + b2 is a
- * dot with a vector or a weighted sum over patches, so that W2 meets only vectors and X enters two products a step:
+/* AB-MIL (docs/models.md, AB-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, H = R W2ᵀ + b2 is only used in dot products
+ * with a vector or in weighted sums over patches. So W2 is only multiplied by vectors, and X enters two products per step:
  *   u = W2ᵀ wₐ, v = W2ᵀ w_c;   s = R u + b2·wₐ + bₐ;   z = Σ a_k (R_k·v) + (b2·w_c) Σa + b_c
- * so the forward pass reads R once, while its block is in the cache, for both dots; the backward pass reads it once for
+ * The forward pass reads R once, for both dot products, while its block is in the cache. The backward pass reads it once for
  *   p = Rᵀ a, q = Rᵀ ds, dZ = 1[R > 0] ∘ (a dz vᵀ + ds uᵀ), ∂b1 = Σ dZ
- * and once more, for its signs alone, for ∂W1 = dZᵀ X (masked.h). C outputs have a w_c and a v each and share all else; the way back
- * takes them together, Σ dz_c w_c and Σ dz_c v_c. */
+ * and once more, only for its signs, for ∂W1 = dZᵀ X (masked.h). With C outputs, each has its own w_c and v, and they share the rest; the
+ * backward pass takes them together, as Σ dz_c w_c and Σ dz_c v_c. */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -17,7 +17,7 @@
 
 enum { W1, B1, W2, B2, WA, BA, WC, BC };
 
-/* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
+/* Rows of X and R per block: large enough for efficient products, small enough to stay in the cache. */
 #define ROWS 512
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
@@ -51,7 +51,7 @@ RMIL_CLONES static void relu_dots(float *r, int64_t rows, int64_t n, const float
     }
 }
 
-/* One block's share of p, q and ∂b1 (n floats each, overwritten); us and vs: u and v as dZ has them. */
+/* One block's share of p, q and ∂b1 (n floats each, overwritten); us and vs: u and v as they appear in dZ. */
 RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *us,
                                    const float *vs, float *p, float *q, float *b) {
     memset(p, 0, (size_t)n * sizeof *p);
@@ -86,7 +86,7 @@ typedef struct {
     float *t;            /* outputs × K: R v */
     double *base;        /* outputs: b2·w_c */
     RmilAttention attention;
-    float keep; /* dropout's factor, 1 without */
+    float keep; /* dropout's factor, 1 without dropout */
 } Work;
 
 static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
@@ -95,7 +95,7 @@ static gboolean take(const RmilStep *step, Work *w, RmilArena *arena, GError **e
     float *vectors = rmil_arena_floats(arena, (2 + w->outputs) * n, error);
     float *columns = rmil_arena_floats(arena, (3 + w->outputs) * k, error);
     w->base = rmil_arena_take(arena, w->outputs, sizeof(double), error);
-    const int64_t kept = step->gradient ? k : MIN(k, rmil_features_block(step->bag->precision, ROWS)); /* no way back: one block */
+    const int64_t kept = step->gradient ? k : MIN(k, rmil_features_block(step->bag->precision, ROWS)); /* no backward pass: one block */
     w->r = rmil_arena_floats(arena, kept * n, error);
     if (!vectors || !columns || !w->base || !w->r) return FALSE;
     w->keep = 1;
@@ -126,7 +126,7 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
         float *r = w->r + (step->gradient ? i * n : 0);
         if (!rmil_features_forward(&x, &wt, n, r, n, arena, error)) return FALSE;
         const float *bias = rmil_step_parameter(step, B1);
-        if (step->train && config->dropout > 0) { /* stands between relu and the dots, which then find nothing to add */
+        if (step->train && config->dropout > 0) { /* comes between relu and the dot products, which then have nothing to add */
             rmil_rows_relu(r, n, x.rows, n, bias);
             w->keep = rmil_dropout(step, 0, i, x.rows, n, r, n);
             bias = w->zero;
@@ -143,7 +143,7 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
     return TRUE;
 }
 
-/* From ds to every gradient. */
+/* From ds to all gradients. */
 static gboolean backward_scores(const RmilStep *step, const Work *w, const double *slope, const float *ds, RmilArena *arena,
                                 GError **error) {
     const RmilModelConfig *config = step->config;

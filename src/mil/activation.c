@@ -12,7 +12,7 @@ RMIL_CLONES void rmil_sigmoid(const float *x, float *y, int64_t n) {
     }
 }
 
-/* Near 0 an odd polynomial, elsewhere by e^2|x|, so that the relative error stays small everywhere. */
+/* An odd polynomial near 0, elsewhere from e^2|x|, so that the relative error is small everywhere. */
 RMIL_CLONES void rmil_tanh(const float *x, float *y, int64_t n) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
@@ -27,8 +27,8 @@ RMIL_CLONES void rmil_tanh(const float *x, float *y, int64_t n) {
     }
 }
 
-/* Φ(x) = ½ (1 + erf(x/√2)); erf(z) = 1 − exp(−z q(z)) for z ≥ 0, where q is smooth: a minimax polynomial on [0, 3.95]. Beyond,
- * erf is 1 in float32 and the tail goes on falling. */
+/* Φ(x) = ½ (1 + erf(x/√2)); erf(z) = 1 − exp(−z q(z)) for z ≥ 0, where q is smooth: a minimax polynomial on [0, 3.95]. Beyond that, erf is
+ * 1 in float32 and the tail keeps falling. */
 RMIL_INLINE float normal_cdf(float x) {
     float far = fabsf(x) * 0.707106781f, z = far > 3.95f ? 3.95f : far;
     float q = -8.04386098e-6f;

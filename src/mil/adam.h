@@ -5,8 +5,8 @@
 
 #include "rankmil/mil.h"
 
-/* One update, the t-th (from 1), of n parameters; first and second are the moments (0 before the first update). The
- * gradient is the sum of `slots` gradients lying `stride` floats apart, added in order, divided by `slots`. */
+/* Update number t (from 1) of n parameters; first and second are the moments (0 before the first update). The gradient is the sum of
+ * `slots` gradients, `stride` floats apart, added in order and divided by `slots`. */
 void rmil_adam_update(const RmilTrainConfig *train, int64_t t, const float *gradients, int64_t slots, int64_t stride, int64_t n,
                       float *parameters, float *first, float *second);
 

@@ -2,7 +2,7 @@
 /* Memory that a step uses and forgets. */
 #include "model.h"
 
-/* A list of blocks; when a step needed more than one, the next reset replaces them by one of their total size. */
+/* A list of blocks. If a step needed more than one, the next reset replaces them with one block of their total size. */
 typedef struct {
     char *memory;
     size_t size, used;
@@ -10,7 +10,7 @@ typedef struct {
 
 struct _RmilArena {
     GArray *blocks;
-    guint current; /* block that is being taken from; those behind it are unused */
+    guint current; /* block in use; later blocks are unused */
 };
 
 #define ALIGNMENT ((size_t)64)
@@ -50,7 +50,7 @@ static gboolean add_block(RmilArena *arena, size_t size, GError **error) {
 void rmil_arena_reset(RmilArena *arena) {
     if (arena->blocks->len > 1) {
         size_t total = free_blocks(arena);
-        add_block(arena, total, NULL); /* for want of memory the blocks come one by one again */
+        add_block(arena, total, NULL); /* not enough memory: blocks are added one by one again */
     }
     rmil_arena_release(arena, (RmilArenaMark){0, 0});
 }

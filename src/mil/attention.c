@@ -58,7 +58,7 @@ RMIL_CLONES void rmil_attention_forward(const float *s, int64_t k, double scale,
     for (int64_t i = 0; i < k; i++) a[i] = (float)((double)a[i] * per);
 }
 
-/* With dã_k = (da_k − Σ a da) / norm where a patch survives, else 0:  ds_k = scale · ã_k (dã_k − Σ ã dã). */
+/* With dã_k = (da_k − Σ a da) / norm if the patch survives, else 0:  ds_k = scale · ã_k (dã_k − Σ ã dã). */
 RMIL_CLONES void rmil_attention_backward(const RmilAttention *attention, const float *soft, const float *a, const float *da, int64_t k,
                                          gboolean add, float *ds) {
     double inner = 0, mean = 0, per = 1 / attention->norm;

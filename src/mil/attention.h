@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Softmax over the patches, the paper's threshold, and the way back (docs/models.md, Attention pooling). */
+/* Softmax over the patches, the paper's threshold, and the backward pass (docs/models.md, Attention pooling). */
 #ifndef RMIL_MIL_ATTENTION_H
 #define RMIL_MIL_ATTENTION_H
 
 #include "rankmil/mil.h"
 
-/* Even attention: one patch, or scores that are equal but for rounding, of which none stands out. Where a cut leaves nothing of
- * it, the cut does not apply, unless bags are to be cut whatever is left (cut_even). */
+/* Even attention: one patch, or scores that are equal up to rounding, so that no patch stands out. If the threshold would leave nothing of
+ * it, the threshold does not apply, unless bags are always cut (cut_even). */
 #define RMIL_ATTENTION_EVEN 1e-5    /* K max ã − 1 */
 #define RMIL_ATTENTION_NOTHING 1e-4 /* Σ â */
 
-/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  threshold < 0, or ã even and Σ â nothing (and not cut_even):
- * a = ã.
- * s, soft (gets ã) and a: K floats, s may not overlap the others. Sums in double. Returns what backward needs. */
+/* ã = softmax(scale · s);  â = max(ã − T/K, 0);  a = â / (Σ â + 1e-8).  a = ã if threshold < 0, or if ã is even and Σ â is nothing (and not
+ * cut_even).
+ * s, soft (receives ã) and a: K floats, s may not overlap the others. Sums in double. Returns what backward needs. */
 typedef struct {
     double scale, norm;   /* norm: Σ â + 1e-8 */
-    gboolean thresholded; /* FALSE also where the cut does not apply */
-    double total;         /* Σ a: 1, or a little less; 0 when no patch of an uneven bag survives */
+    gboolean thresholded; /* FALSE also if the threshold does not apply */
+    double total;         /* Σ a: 1, or a little less; 0 if no patch of an uneven bag survives */
 } RmilAttention;
 void rmil_attention_forward(const float *s, int64_t k, double scale, double threshold, gboolean cut_even, float *soft, float *a,
                             RmilAttention *attention);

@@ -34,7 +34,7 @@ gboolean rmil_checkpoint_write(const char *path, const char *key, const RmilTrai
     return rmil_safetensors_write(path, tensors, given + 2, metadata, error);
 }
 
-/* Tensor `name` as raw bytes when it has this type and number of entries. */
+/* Tensor `name` as raw bytes, if it has this type and number of entries. */
 static const void *raw(const RmilTensors *file, const char *name, RmilDtype dtype, int64_t count) {
     const RmilTensor *tensor = rmil_tensors_find(file, name);
     return tensor && tensor->dtype == dtype && (count < 0 || tensor->count == count) ? tensor->data : NULL;
@@ -45,7 +45,7 @@ gboolean rmil_checkpoint_read(const char *path, const char *key, RmilTrainState 
     *other = FALSE;
     gboolean there;
     if (rmil_file_exists(path, &there, NULL) && !there) return FALSE;
-    *other = TRUE; /* until it proves to be ours */
+    *other = TRUE; /* until it proves to be of this run */
     g_autoptr(RmilTensors) file = rmil_safetensors_read(path, G_MAXSIZE, NULL);
     if (!file || g_strcmp0(rmil_tensors_metadata(file, "key"), key) != 0) return FALSE;
     const void *bytes[ARRAYS], *values = raw(file, "state", RMIL_DTYPE_F64, STATE);

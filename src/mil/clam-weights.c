@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CLAM's own weights (mahmoodlab/CLAM): what the paper's code calls adaptor.0 is attention_net.0 there, the gates lie in
- * attention_net.3 (2 in models without dropout), and `classifiers` is one layer in the single branch, one per class in the
- * multi branch, which has no unused `classifier`. */
+/* CLAM's own weights (mahmoodlab/CLAM): the paper's adaptor.0 is called attention_net.0 there, the gates are in attention_net.3 (2 in
+ * models without dropout), and `classifiers` is one layer in the single branch and one layer per class in the multi branch, which lacks the
+ * unused `classifier`. */
 #include "clam-weights.h"
 
 #include <string.h>
 
 static const struct {
     const char *ours, *theirs; /* up to "weight" and "bias" */
-    gboolean branches;         /* of clam-mb alone; of all others, those of `classifier` are of clam-sb alone */
+    gboolean branches;         /* only in clam-mb; of the other rows, those of `classifier` are only in clam-sb */
 } names[] = {{"adaptor.0.", "attention_net.0.", FALSE},
              {"attention_net.attention_a.0.", "attention_net.3.attention_a.0.", FALSE},
              {"attention_net.attention_b.0.", "attention_net.3.attention_b.0.", FALSE},
@@ -40,7 +40,7 @@ static gboolean has_branch(const RmilTensors *own, int c) {
     return rmil_tensors_find(own, name) != NULL;
 }
 
-/* The layer that only the paper's code has, and does not use. */
+/* The layer that exists only in the paper's code, which does not use it. */
 static gboolean add_unused(RmilTensors *own, GError **error) {
     const RmilTensor *first = rmil_tensors_find(own, "adaptor.0.weight");
     int classes = 0;

@@ -11,7 +11,7 @@
 
 enum { WC = RMIL_POOL_TENSORS, BC, INSTANCE };
 
-/* What CLAM alone takes. */
+/* CLAM's own options. */
 typedef struct {
     int64_t k;
     double bag_weight;
@@ -39,9 +39,9 @@ static const RmilOption options[] = {
 static const RmilModelClass multi;
 static gboolean is_multi(const RmilModelConfig *config) { return strcmp(config->model, multi.name) == 0; }
 static int branches(const RmilModelConfig *config) { return is_multi(config) ? rmil_model_outputs(config) : 1; }
-/* Classes with an instance head: where no class is true, nothing tells the patches apart. */
+/* Number of classes with an instance head: 0 if no class is true, since nothing then distinguishes the patches. */
 static int heads(const RmilModelConfig *config) { return config->task.kind == RMIL_TASK_CLASSES ? config->task.classes : 0; }
-/* Place of the head of output c in the multi branch. */
+/* Index of the head of output c in the multi branch. */
 static int bag_head(const RmilModelConfig *config, int c) { return INSTANCE + 2 * (heads(config) + c); }
 
 static void add_heads(RmilParameterLayout *layout, const char *name, int count, int64_t out, int64_t in) {
@@ -65,14 +65,14 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     rmil_gated_pool_infer(config, shape, user);
     const int64_t rows = shape(user, "classifier.weight", 0);
-    rmil_model_infer_outputs(config, rows > 0 ? rows : shape(user, "attention_net.fc.weight", 0)); /* CLAM's own mb has no such layer */
+    rmil_model_infer_outputs(config, rows > 0 ? rows : shape(user, "attention_net.fc.weight", 0)); /* CLAM's own mb lacks this layer */
 }
 
-/* What forward leaves for backward. */
+/* What forward keeps for backward. */
 typedef struct {
     int outputs; /* logits */
     RmilGatedPool pool;
-    RmilInstances instances; /* none where no class is true */
+    RmilInstances instances; /* empty if no class is true */
 } Work;
 
 static void classify(const RmilStep *step, const Work *w, double *logits) {
@@ -100,7 +100,7 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
     return TRUE;
 }
 
-/* Before the heads are trained on patches: where everything is. */
+/* Before the heads are trained on patches: sets the pointers. */
 static void set_instances(const RmilStep *step, Work *w) {
     const Options *own = rmil_model_own(step->config);
     w->instances = (RmilInstances){.first = INSTANCE,
@@ -119,7 +119,7 @@ static void set_instances(const RmilStep *step, Work *w) {
         w->instances.labels = step->bag->patch_labels;
 }
 
-/* -- the way back ---------------------------------------------------------------------------------------------------------- */
+/* -- backward pass --------------------------------------------------------------------------------------------------------- */
 /* Bag heads: their gradients and ∂L/∂M. */
 static void backward_heads(const RmilStep *step, Work *w, const double *slope) {
     const int64_t n = step->config->hidden;
@@ -155,7 +155,7 @@ static gboolean backward(const RmilStep *step, gpointer work, const double *slop
 static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, RmilOutcome *outcome, double *slope, GError **error) {
     Work *w = work;
     outcome->slide_loss = outcome->loss = rmil_slide_loss(step, outcome->logits, slope);
-    if (!step->train || !heads(step->config) || step->target.label < 0) return TRUE; /* at prediction the slide's loss alone counts */
+    if (!step->train || !heads(step->config) || step->target.label < 0) return TRUE; /* in prediction only the slide's loss counts */
     const double weight = ((const Options *)rmil_model_own(step->config))->bag_weight;
     set_instances(step, w);
     if (!rmil_instances_loss(step, &w->instances, arena, &outcome->guide_loss, error)) return FALSE;
@@ -164,7 +164,7 @@ static gboolean loss(const RmilStep *step, gpointer work, RmilArena *arena, Rmil
     return TRUE;
 }
 
-/* The logits, each as a list of one. */
+/* The logits, each as a list of one element. */
 static void onnx_logits(const RmilModelConfig *config, RmilOnnx *o, const char *pooled, const char **z) {
     const int outputs = rmil_model_outputs(config);
     const char *all = is_multi(config) ? NULL

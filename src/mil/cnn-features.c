@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a patch-cnn's network makes of the pixels of a bag's patches. Its numbers are float32 on every machine. */
+/* Features that a patch-cnn's network computes from the pixels of a bag's patches: float32 on every machine. */
 #include "cnn.h"
 
 #include "encoder/resnet.h"
@@ -15,8 +15,8 @@ struct _RmilCnnRunner {
     int workers;
     GMutex lock;
     GCond given_back;
-    GArray *idle; /* int: workers of the network that nobody uses */
-    char *last;   /* the bag that was looked at last, and its features: who draws a slide asks again */
+    GArray *idle; /* int: idle workers of the network */
+    char *last;   /* the last bag and its features: drawing a slide asks for them again */
     int64_t count;
     float *features;
 };
@@ -80,7 +80,7 @@ static void give_worker(RmilCnnRunner *runner, int worker) {
 typedef struct {
     RmilCnnRunner *runner;
     const RmilBag *bag;
-    const int64_t *patches; /* of the bag; NULL: all of them */
+    const int64_t *patches; /* into the bag; NULL: all patches */
     int64_t count;
     float *features;
 } Encoding;
@@ -102,7 +102,7 @@ static gboolean encode_batch(int64_t index, int thread, gpointer user, GError **
     return done;
 }
 
-/* What the features of a bag depend on, beside the network: a bag's id is its slide's. */
+/* What the features of a bag depend on, apart from the network. A bag's id is that of its slide. */
 static char *identity_of(const RmilBag *bag) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     g_autofree char *text = g_strdup_printf("%s %a", bag->id, bag->patch_size_level0);
@@ -163,7 +163,7 @@ gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag 
 
 gboolean rmil_cnn_look(const RmilModel *model, const RmilBag *bag, RmilBag *out, GError **error) {
     static GMutex lock;
-    RmilModel *own = (RmilModel *)model; /* its network is made of its parameters, once, whoever asks first */
+    RmilModel *own = (RmilModel *)model; /* the network is built from the parameters once, at the first call */
     g_mutex_lock(&lock);
     if (!own->own) own->own = rmil_cnn_runner_new(model, model->parameters, model->threads, error);
     g_mutex_unlock(&lock);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tiles a patch-cnn learns from, and is judged by. */
+/* The tiles that a patch-cnn is trained and validated on. */
 #include "cnn.h"
 
 #include <string.h>
 
 enum { STREAM_DRAW = 3, STREAM_PART = 4 };
 
-/* The patches of one class on one slide, in an order of their own, from which they are taken in turn. */
+/* The patches of one class on one slide, in random order, taken in turn. */
 typedef struct {
     int64_t slide, count, next;
     int class;

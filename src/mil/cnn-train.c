@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training of patch-cnn: epochs of tiles, drawn anew each, in steps of one batch; validation by a fixed part of each slide's tiles, which
- * the network sees as it predicts. */
+/* Training of patch-cnn. Each epoch draws new tiles, in steps of one batch. Validation uses a fixed subset of each slide's tiles, which the
+ * network sees as in prediction. */
 #include "cnn.h"
 
 #include "bag/pixels.h"
@@ -13,30 +13,30 @@
 #include <string.h>
 
 enum { STREAM_TILE = 5 };
-#define MEMORY ((int64_t)4 << 30) /* bytes of activations that are kept for the way back */
+#define MEMORY ((int64_t)4 << 30) /* bytes of activations kept for the backward pass */
 
 typedef struct {
     const RmilCnnOptions *options;
     RmilNetwork *network;
-    int hired;                   /* the trainer's crew that the network works with */
+    int hired;                   /* the trainer's crew that the network was built for */
     float **values, **gradients; /* by tensor */
-    RmilCnnPart **parts;         /* by place in the validation set */
-    char **unjudged;             /* by place in the set that was given: why some of its tiles cannot be read, or NULL */
-    int64_t judged;              /* of those */
+    RmilCnnPart **parts;         /* by index in the validation set */
+    char **unjudged;             /* by index in the original validation set: why some tiles of the slide cannot be read, or NULL */
+    int64_t judged;              /* length of unjudged */
     float *input;                /* batch × 3 × side × side */
     float *logits, *slopes;      /* batch × outputs */
-    uint8_t **rgb;               /* by tile of a batch: the tile and as much scratch */
-    const RmilCnnTile *tiles;    /* of the batch at hand */
-    int64_t first;               /* its place in the epoch */
-    int64_t *instead;            /* by tile of the batch: the slide whose tile could not be read, another of it is taken; −1: none */
+    uint8_t **rgb;               /* per tile of a batch: the tile, and scratch of the same size */
+    const RmilCnnTile *tiles;    /* of the current batch */
+    int64_t first;               /* its position in the epoch */
+    int64_t *instead;            /* per tile of the batch: the slide whose tile could not be read, so that another was taken; −1: none */
     char **reasons;              /* and why */
-    gboolean *told;              /* by slide */
-    gint *empty;                 /* by slide and class: no tile of it can be read; set by any thread, read by all */
-    int64_t *val;                /* validation slides of which a tile can be read */
+    gboolean *told;              /* per slide */
+    gint *empty;                 /* per slide and class: none of its tiles can be read; any thread sets it, all read it */
+    int64_t *val;                /* validation slides with a readable tile */
 } Own;
 
 /* -- weights --------------------------------------------------------------------------------------------------------------------- */
-/* A stage of the file is there whole, or not at all. */
+/* TRUE if the file has this stage completely, FALSE if not at all. */
 static gboolean has_stage(const RmilTensors *file, const char *prefix, const GArray *tensors, int stage) {
     for (guint i = 0; i < tensors->len; i++) {
         const RmilNetworkTensor *t = &g_array_index(tensors, RmilNetworkTensor, i);
@@ -46,7 +46,7 @@ static gboolean has_stage(const RmilTensors *file, const char *prefix, const GAr
     return FALSE;
 }
 
-/* The network begins with the file's stages; those that it has not, and the head, are new. */
+/* The network starts with the stages in the file; missing stages and the head are new. */
 static gboolean load_weights(RmilTrainer *t, GError **error) {
     const RmilNetworkShape shape = rmil_cnn_shape(&t->model->config);
     g_autoptr(GArray) tensors = rmil_network_tensors(&shape);
@@ -113,7 +113,7 @@ static gboolean check_part(int64_t i, int worker, gpointer user, GError **error)
     return rgb != NULL;
 }
 
-/* The tiles that validation slides are judged by, which can all be read. */
+/* The tiles on which validation slides are judged, all readable. */
 static gboolean choose_parts(RmilTrainer *t, Own *own, GError **error) {
     for (int64_t i = 0; i < t->slides.val_count; i++) {
         const int64_t slide = t->slides.val[i];
@@ -155,7 +155,7 @@ static gboolean prepare(RmilTrainer *t, GError **error) {
     if (t->config->weights && !load_weights(t, error)) return FALSE;
     if (!t->config->weights)
         rmil_monitor_warn(t->monitor, "patch-cnn starts from random numbers: give the weights of a ResNet-50 with --cnn-weights FILE");
-    memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (gsize)t->stride * sizeof(float)); /* frozen stages are read from there */
+    memcpy(t->arrays[RMIL_PARAMETERS], t->model->parameters, (gsize)t->stride * sizeof(float)); /* frozen stages are read from it */
     if (!make_arrays(t, own, error) || !make_network(t, own, error)) return FALSE;
     return choose_parts(t, own, error);
 }
@@ -177,7 +177,7 @@ static void release(RmilTrainer *t) {
 }
 
 /* -- an epoch ------------------------------------------------------------------------------------------------------------------------ */
-/* The first patch of the tile's class from its place on that can be read on a slide. */
+/* The first readable patch of the tile's class on a slide, from its position on. */
 static gboolean read_on(const RmilTrainer *t, Own *own, int64_t i, int64_t slide) {
     const RmilCnnTile *tile = &own->tiles[i];
     const RmilBag *bag = t->slides.bags[slide];
@@ -196,7 +196,7 @@ static gboolean read_on(const RmilTrainer *t, Own *own, int64_t i, int64_t slide
     return FALSE;
 }
 
-/* A tile that cannot be read gives its place to the next patch of its class on the slide; where there is none, on the slides that follow. */
+/* An unreadable tile is replaced by the next patch of its class on the slide; if there is none, by one of the following slides. */
 static gboolean read_tile(const RmilTrainer *t, Own *own, int64_t i, GError **error) {
     const RmilCnnTile *tile = &own->tiles[i];
     const int64_t count = t->slides.train_count;
@@ -236,7 +236,7 @@ static void say_unread(RmilTrainer *t, Own *own) {
     }
 }
 
-/* The mean cross-entropy of the batch, and its slopes by the logits. */
+/* The mean cross-entropy of the batch, and its slopes with respect to the logits. */
 static double batch_loss(const RmilTrainer *t, Own *own) {
     const int outputs = rmil_model_outputs(&t->model->config);
     const int64_t batch = own->options->batch;
@@ -259,14 +259,14 @@ static gboolean train_batch(RmilTrainer *t, Own *own, double *loss, GError **err
            rmil_trainer_update(t, 1, error);
 }
 
-/* Of the slides' pixels, which all bags share. */
+/* The cache of the slides' pixels, which all bags share. */
 static RmilPixelCache *cache_of(const RmilTrainer *t) {
     RmilPixelPlace place;
     RmilPixelCache *cache = NULL;
     return rmil_pixel_place(t->slides.bags[t->slides.train[0]], 0, RMIL_CNN_SIDE, &place, &cache, NULL) ? cache : NULL;
 }
 
-/* The pixels of these tiles are wanted in this order; n 0: none any more. */
+/* Announces that the pixels of these tiles are needed next, in this order; n 0: none. */
 static void expect(const RmilTrainer *t, const RmilCnnTile *tiles, int64_t n) {
     RmilPixelCache *cache = cache_of(t);
     g_autofree RmilTileWanted *wanted = g_new(RmilTileWanted, n + 1);
@@ -296,7 +296,7 @@ static gboolean learn(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     return done && rmil_trainer_finite(t, epoch, error);
 }
 
-/* The usual validation, of bags with the features that the network makes now. */
+/* The usual validation, on bags with the network's current features. */
 static gboolean validate(RmilTrainer *t, RmilEpoch *epoch, GError **error) {
     const Own *own = t->own;
     const RmilTrainSlides slides = t->slides;

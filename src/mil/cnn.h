@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* patch-cnn inside: a ResNet-50 on the pixels of patches, and a patch classifier on what it makes of them (docs/models.md, Patch
+/* Internals of patch-cnn: a ResNet-50 on the pixels of patches, and a patch classifier on its features (docs/models.md, Patch
  * classifiers). */
 #ifndef RMIL_MIL_CNN_H
 #define RMIL_MIL_CNN_H
@@ -8,17 +8,17 @@
 #include "epoch.h"
 #include "patch.h"
 
-enum { RMIL_CNN_SIDE = 224 }; /* pixels of a tile */
+enum { RMIL_CNN_SIDE = 224 }; /* side of a tile in pixels */
 
 typedef struct {
     int64_t width;       /* channels of the stem */
-    int frozen;          /* stages that stay as they are (RmilNetworkConfig) */
-    int64_t batch;       /* tiles of a step of Adam */
-    int64_t tiles;       /* that a slide gives an epoch, on average */
-    int64_t judged;      /* of a validation slide; 0: all */
+    int frozen;          /* stages that are not trained (RmilNetworkConfig) */
+    int64_t batch;       /* tiles per step of Adam */
+    int64_t tiles;       /* per slide and epoch, on average */
+    int64_t judged;      /* per validation slide; 0: all */
     gboolean flip, turn; /* augmentation */
     double stain;
-    int precision; /* of training: RmilPrecision */
+    int precision; /* in training: RmilPrecision */
 } RmilCnnOptions;
 
 static inline RmilNetworkShape rmil_cnn_shape(const RmilModelConfig *config) {
@@ -27,19 +27,19 @@ static inline RmilNetworkShape rmil_cnn_shape(const RmilModelConfig *config) {
     return shape;
 }
 
-/* -- the network as it predicts: cnn-features.c ---------------------------------------------------------------------------------- */
-/* One that was made of parameters, which may change after; for any number of threads at once. */
+/* -- the network in prediction: cnn-features.c ----------------------------------------------------------------------------------- */
+/* A network with a copy of the parameters, which may change afterwards; for any number of threads at once. */
 typedef struct _RmilCnnRunner RmilCnnRunner;
 RmilCnnRunner *rmil_cnn_runner_new(const RmilModel *model, const float *parameters, int threads, GError **error);
 void rmil_cnn_runner_free(RmilCnnRunner *runner);
-/* `out` becomes the bag with the network's features of its patches, which its slide must have (rmil_bag_set_slide); all else is the bag's.
- * Free out->features with rmil_free. */
+/* `out` becomes a copy of the bag with the network's features of its patches; the bag must have its slide (rmil_bag_set_slide). Free
+ * out->features with rmil_free. */
 gboolean rmil_cnn_runner_bag(RmilCnnRunner *runner, const RmilBag *bag, RmilBag *out, GError **error);
-/* Some patches of a bag as a bag of its own, without features, whose tiles are those of `of`. */
+/* Some patches of a bag as a bag of their own, without features; the tiles are read from `of`. */
 typedef struct {
     RmilBag bag;
     const RmilBag *of;
-    int64_t *patches; /* bag.count of them */
+    int64_t *patches; /* bag.count indices */
 } RmilCnnPart;
 gboolean rmil_cnn_runner_part(RmilCnnRunner *runner, const RmilCnnPart *part, RmilBag *out, GError **error);
 /* RmilModelClass.look */
@@ -53,12 +53,13 @@ typedef struct {
     int64_t slide, patch;
     int class;
 } RmilCnnTile;
-/* The tiles of an epoch, n = a multiple of the batch, in random order: as many of each class that any training slide's patches are known
- * to be of, of each class as many from each slide, of a slide each once before any twice. Free with g_free. */
+/* The tiles of an epoch, in random order; n is a multiple of the batch. As many of each class that is known for patches of any training
+ * slide; within a class as many from each slide; on a slide no tile twice before each was drawn once. Free with g_free. */
 RmilCnnTile *rmil_cnn_draw(const RmilTrainer *t, const RmilCnnOptions *own, int64_t *n);
-/* At most `most` patches of a bag (0: all), half of them inside where some are. The same at every call. Free with rmil_cnn_part_free. */
+/* At most `most` patches of a bag (0: all); half of them annotated, if some are. The same at every call. Free with rmil_cnn_part_free. */
 RmilCnnPart *rmil_cnn_part(const RmilBag *bag, int64_t most, uint64_t seed, int64_t slide, GError **error);
-/* Takes out of it the patches that cannot be read; *reason gets why of the first, or NULL. Free it with g_free. rgb: one tile of scratch. */
+/* Removes the patches that cannot be read; *reason receives the reason of the first, or NULL. Free it with g_free. rgb: one tile of
+ * scratch. */
 void rmil_cnn_part_check(RmilCnnPart *part, uint8_t *rgb, char **reason);
 void rmil_cnn_part_free(RmilCnnPart *part);
 

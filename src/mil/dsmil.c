@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DS-MIL (docs/models.md, DS-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, and F = R W2ᵀ + b2, the instance
- * logits c, the scores s and the pooled values are all linear in R, so that only vectors meet the large matrices:
+/* DS-MIL (docs/models.md, DS-MIL and Fast identities). With R = relu(X W1ᵀ + b1), K × hidden, and F = R W2ᵀ + b2, the instance logits c,
+ * the scores s and the pooled values are all linear in R, so that the large matrices are only multiplied by vectors:
  *   c = R W2ᵀw_i + …;   F_t = W2 R_t + b2;   Q_t = W_q F_t + b_q;   g = W_qᵀ Q_t;   s = R W2ᵀg + b2·g + b_q·Q_t
  *   f = Σ a_k F_k = W2 Rᵀa + b2 Σa;   P = Σ a_k V_k = W_v f + b_v Σa;   B = LayerNorm(P);   z = ½ (B·w_b + b_b + c_t)
- * and X enters two products a step: X W1ᵀ and, by the signs of R, dZᵀ X (masked.h). C outputs have a critical patch t, a row of attention
- * and a row of B each: everything from c to B is C-fold, and z_o = ½ (Σ_c B_c·w_oc + b_o + c_to). */
+ * X enters two products per step: X W1ᵀ and, with the signs of R, dZᵀ X (masked.h). With C outputs, each has its own critical patch t, row
+ * of attention and row of B: everything from c to B exists C times, and z_o = ½ (Σ_c B_c·w_oc + b_o + c_to). */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -18,7 +18,7 @@
 
 enum { W1, B1, W2, B2, WI, BI, WQ, BQ, WV, BV, NORM_WEIGHT, NORM_BIAS, WB, BB };
 
-/* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
+/* Rows of X and R per block: large enough for efficient products, small enough to stay in the cache. */
 #define ROWS 512
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
@@ -30,7 +30,7 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
     rmil_parameter_linear(layout, "attention_v", d, d, TRUE);
     rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "feature_norm.weight");
     rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 0, 1, d, 0, 0, "feature_norm.bias");
-    const double bound = 1 / sqrt((double)(outputs * d)); /* nn.Conv1d's: by all that enters an output */
+    const double bound = 1 / sqrt((double)(outputs * d)); /* as in nn.Conv1d: from the number of inputs of an output */
     rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 3, outputs, outputs, d, "bag_classifier.weight");
     rmil_parameter_add(layout, RMIL_INIT_UNIFORM, bound, 1, outputs, 0, 0, "bag_classifier.bias");
 }
@@ -42,7 +42,7 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     rmil_model_infer_outputs(config, shape(user, "instance_classifier.weight", 0));
 }
 
-/* What forward leaves for backward; C outputs, each with its row. */
+/* What forward keeps for backward; each of the C outputs has its own row. */
 typedef struct {
     int outputs;
     float *r;                       /* K × hidden */
@@ -57,7 +57,7 @@ typedef struct {
     float keep;                     /* dropout's factor */
 } Work;
 
-/* The first of the largest, as PyTorch's max on one thread. */
+/* The first maximum, like PyTorch's max on one thread. */
 static int64_t index_of_max(const float *x, int64_t n) {
     int64_t best = 0;
     for (int64_t i = 1; i < n; i++)
@@ -89,7 +89,7 @@ static gboolean forward_instances(const RmilStep *step, Work *w, RmilArena *aren
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
     const float *wi = rmil_step_parameter(step, WI), *bi = rmil_step_parameter(step, BI);
     float shift[RMIL_OUTPUTS_MOST];
-    for (int o = 0; o < w->outputs; o++) { /* u is for c here; then the same memory is for s */
+    for (int o = 0; o < w->outputs; o++) { /* u first holds c's vector, then s's */
         rmil_transposed_vector(rmil_step_parameter(step, W2), d, n, wi + o * d, FALSE, w->u + o * n);
         shift[o] = (float)(rmil_dot(rmil_step_parameter(step, B2), wi + o * d, d) + (double)bi[o]);
     }
@@ -158,7 +158,7 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
     return TRUE;
 }
 
-/* One block's share of q = Rᵀ ds and of ∂b1 = Σ dZ; dps and us: ∂L/∂p and u as dZ = 1[R > 0] ∘ (a dpsᵀ + ds usᵀ) has them. */
+/* One block's share of q = Rᵀ ds and of ∂b1 = Σ dZ; dps and us: ∂L/∂p and u as they appear in dZ = 1[R > 0] ∘ (a dpsᵀ + ds usᵀ). */
 RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, const float *a, const float *ds, const float *dps,
                                    const float *us, float *q, float *db) {
     for (int64_t k = 0; k < rows; k++) {
@@ -172,7 +172,8 @@ RMIL_CLONES static void back_block(const float *r, int64_t rows, int64_t n, cons
     }
 }
 
-/* The way from ∂z to P, through LayerNorm, and on to dp = ∂L/∂p, row by row; part and df: scratch, df stays. All C × D, dp C × hidden. */
+/* From ∂z to P, through LayerNorm, and on to dp = ∂L/∂p, row by row. part and df: scratch, df is used later. All are C × D, dp is C ×
+ * hidden. */
 static void backward_bag(const RmilStep *step, const Work *w, const double *slope, float *part, float *df, float *dpooled, float *dp) {
     const int64_t d = step->config->dim, n = step->config->hidden, all = w->outputs * d;
     const float *wb = rmil_step_parameter(step, WB);
@@ -193,7 +194,7 @@ static void backward_bag(const RmilStep *step, const Work *w, const double *slop
     }
 }
 
-/* The way from q = Rᵀ ds and Σ ds of output o to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch. */
+/* From q = Rᵀ ds and Σ ds of output o to the query side's parameters and dft = ∂L/∂F_t; dg (D), dqt (attention_dim): scratch. */
 static void backward_query(const RmilStep *step, const Work *w, double slope, int o, const float *q, float total, float *dg, float *dqt,
                            float *dft) {
     const int64_t d = step->config->dim, n = step->config->hidden, m = step->config->attention_dim;
@@ -210,7 +211,7 @@ static void backward_query(const RmilStep *step, const Work *w, double slope, in
     rmil_step_gradient(step, BI)[o] = half;
 }
 
-/* q (C × hidden) = Rᵀ ds of every row; db (hidden) = Σ dZ of all that patches receive alike. part: 2 × hidden of scratch. */
+/* q (C × hidden) = Rᵀ ds of every row; db (hidden) = Σ dZ over the part that all patches receive. part: 2 × hidden of scratch. */
 static void backward_patches(const RmilStep *step, const Work *w, const float *ds, const float *dps, const float *us, float *part,
                              double *q, double *db) {
     const int64_t k = step->bag->count, n = step->config->hidden;
@@ -224,7 +225,7 @@ static void backward_patches(const RmilStep *step, const Work *w, const float *d
         }
 }
 
-/* What t alone receives: one row of dZ for each output, into dzt (hidden), ∂W1 and db. */
+/* The part that only t receives: one row of dZ for each output, into dzt (hidden), ∂W1 and db. */
 static gboolean backward_top(const RmilStep *step, const Work *w, int o, const float *dft, float *dzt, double *db, RmilArena *arena,
                              GError **error) {
     const int64_t n = step->config->hidden;
@@ -238,7 +239,7 @@ static gboolean backward_top(const RmilStep *step, const Work *w, int o, const f
     return rmil_features_backward(&xt, dzt, n, n, TRUE, rmil_step_gradient(step, W1), arena, error);
 }
 
-/* From ds = ∂L/∂s on. */
+/* The backward pass from ds = ∂L/∂s on. */
 static gboolean backward_scores(const RmilStep *step, const Work *w, const double *slope, const float *ds, const float *df, const float *dp,
                                 RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->dim, n = step->config->hidden;
@@ -294,7 +295,7 @@ static gboolean backward(const RmilStep *step, gpointer work, const double *slop
     return backward_scores(step, w, slope, ds, df, dp, arena, error);
 }
 
-/* From instance logits c and scores s of several outputs (K × C) on: every output's row of attention, f and P, then z. */
+/* From instance logits c and scores s of several outputs (K × C): every output's row of attention, f and P, then z. */
 static void onnx_rows(const RmilModelConfig *config, RmilOnnx *o, const char *r, const char *c, const char *s, int outputs) {
     const int64_t first = 0;
     const char *w2 = rmil_onnx_parameter(o, "adaptor.2.weight"), *b2 = rmil_onnx_parameter(o, "adaptor.2.bias");
@@ -330,7 +331,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *shift = rmil_onnx_node(o, "Add", rmil_onnx_node(o, "MatMul", wi, b2, NULL), bi, NULL);
     const char *c = rmil_onnx_linear(o, r, u, shift); /* K × C; one output: a list */
     if (outputs == 1) c = rmil_onnx_flat(o, c);
-    const char *t = rmil_onnx_node(o, "ArgMax", c, NULL); /* the first of the largest */
+    const char *t = rmil_onnx_node(o, "ArgMax", c, NULL); /* the first maximum */
     rmil_onnx_int(o, "axis", 0);
     if (outputs > 1) t = rmil_onnx_flat(o, t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several models of one task as one: what each says of a bag, averaged. */
+/* Several models of one task as one: the average of what each predicts for a bag. */
 #include "model.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ static gboolean check_tasks(const RmilModel *const *models, int64_t count, GErro
     return TRUE;
 }
 
-/* Do values of the models mean the same? Of classes always; of survival where the bins are the same. */
+/* Do values of the models mean the same? For classes always; for survival if the bins are the same. */
 static gboolean comparable(const RmilModel *const *models, int64_t count) {
     const RmilModelConfig *first = &models[0]->config;
     for (int64_t m = 1; first->task.kind == RMIL_TASK_SURVIVAL && m < count; m++) {
@@ -40,7 +40,8 @@ static gboolean any_rows(const RmilModel *const *models, int64_t count) {
     return FALSE;
 }
 
-/* Running means, and of one number the sum of squares about its mean (Welford); all: of each probability, for the SD of the predicted. */
+/* Running means and, for one number, the sum of squared deviations (Welford). all: of each probability, for the SD of the predicted
+ * class's. */
 typedef struct {
     int64_t models;
     RmilPrediction mean;
@@ -76,12 +77,12 @@ static void finish(const RmilTask *task, Sums *sums, double *sd) {
         for (int c = 1; c < mean->count; c++)
             if (mean->values[c] > mean->values[mean->predicted]) mean->predicted = c;
         of = mean->predicted;
-        mean->calibrated = NAN; /* the models may each have another class as theirs */
+        mean->calibrated = NAN; /* each model may predict another class */
     }
     *sd = sqrt(sums->squares[of] / (double)(sums->models - 1));
 }
 
-/* What all say, and, where they are asked for, the sums of their scores and attention; those of one are the scratch. */
+/* Runs all models and, if wanted, averages their scores and attention; one_scores and one_attention are scratch. */
 static gboolean ask(const RmilModel *const *models, int64_t count, const RmilBag *bag, const RmilTarget *target, int row, Sums *sums,
                     float *scores, float *attention, float *one_scores, float *one_attention, GError **error) {
     const gboolean values = comparable(models, count);
@@ -109,7 +110,7 @@ gboolean rmil_ensemble_predict_row(const RmilModel *const *models, int64_t count
     const RmilTask *task = &models[0]->config.task;
     Sums sums;
     if (row < 0 && task->classes > 2 && (scores || attention) && any_rows(models, count)) {
-        /* the row is that of the class which all together predict, known when all have spoken */
+        /* the row is that of the class predicted by all together, known only after all have run */
         if (!ask(models, count, bag, target, row, &sums, NULL, NULL, NULL, NULL, error)) return FALSE;
         finish(task, &sums, sd);
         row = sums.mean.predicted;

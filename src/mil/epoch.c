@@ -37,7 +37,7 @@ gboolean rmil_trainer_update(RmilTrainer *t, int64_t slots, GError **error) {
 }
 
 gboolean rmil_trainer_finite(const RmilTrainer *t, const RmilEpoch *epoch, GError **error) {
-    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so that the loss alone does not tell */
+    for (int64_t i = 0; i < t->stride; i++) /* relu turns NaN into 0, so the loss alone does not show it */
         if (!isfinite(t->arrays[RMIL_PARAMETERS][i]) || !isfinite(epoch->train_loss))
             return rmil_fail(error, RMIL_ERROR_DATA,
                              "training diverged in epoch %" G_GINT64_FORMAT " (the loss is NaN or infinite): lower the learning "

@@ -86,9 +86,9 @@ gboolean rmil_gated_pool_forward(const RmilStep *step, RmilGatedPool *w, int row
     return TRUE;
 }
 
-/* -- the way back ---------------------------------------------------------------------------------------------------------- */
+/* -- backward pass --------------------------------------------------------------------------------------------------------- */
 
-/* dh += Σ A_c dM_c over the rows from the third on; the first two are done where dh is read anyway. */
+/* dh += Σ A_c dM_c over the rows from the third on; the first two are added where dh is read anyway. */
 RMIL_CLONES static void add_branches(float *dh, int64_t ld, int64_t rows, int64_t n, int classes, const float *a, int64_t stride,
                                      const float *slope) {
     for (int64_t k = 0; k < rows; k++)

@@ -60,7 +60,7 @@ RMIL_CLONES static void backward_many(float *u, int64_t ldu, int64_t rows, int64
         }
 }
 
-/* One class or two: ∂L/∂(a ∘ b) is formed on the way. */
+/* One or two classes: ∂L/∂(a ∘ b) is formed on the fly. */
 RMIL_CLONES static void backward_few(float *u, int64_t ldu, int64_t rows, int64_t m, const float *w, int classes, const float *ds,
                                      int64_t stride, float keep, float *dw, float *dbias_a, float *dbias_b) {
     const float undo = 1.0f / keep;

@@ -5,7 +5,7 @@
 #include <dnnl.h>
 #include <string.h>
 
-/* Rows that are widened from bfloat16 at once: 256 × 1024 floats are 1 MiB. */
+/* Rows widened from bfloat16 at once: 256 × 1024 floats are 1 MiB. */
 #define PANEL 256
 
 static gboolean failed(dnnl_status_t status, GError **error) {
@@ -26,7 +26,7 @@ gboolean rmil_gemm_bfloat16(void) {
     return ((unsigned)dnnl_get_effective_cpu_isa() & bits) == bits;
 }
 
-/* One oneDNN object of each kind that a product needs; NULL where not made. */
+/* The oneDNN objects of one product; NULL if not created. */
 typedef struct {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -36,7 +36,7 @@ typedef struct {
     dnnl_memory_t memory[3]; /* A, B, C */
 } Matmul;
 
-/* Shape and strides (numbers, not bytes) of one matrix. */
+/* Shape and strides (in entries, not bytes) of one matrix. */
 typedef struct {
     void *data;
     dnnl_data_type_t type;
@@ -77,7 +77,7 @@ static dnnl_status_t wrap(dnnl_memory_t *memory, Description *d, dnnl_engine_t e
 }
 #endif
 
-/* The product is added to what C holds. */
+/* Adds the product to the contents of C. */
 static dnnl_status_t add_to_result(Matmul *mm) {
     dnnl_post_ops_t operations = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(&mm->attributes);
@@ -104,7 +104,7 @@ static dnnl_status_t multiply(Matmul *mm, Description *d, const Matrix *matrices
     return status == dnnl_success ? dnnl_stream_wait(mm->stream) : status;
 }
 
-/* C = A · B + (add ? C : 0). Making the objects costs microseconds (oneDNN keeps the compiled kernels), a product milliseconds. */
+/* C = A · B + (add ? C : 0). Creating the objects takes microseconds (oneDNN keeps the compiled kernels), a product milliseconds. */
 static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, gboolean add, GError **error) {
     Matmul mm = {.engine = NULL};
     Description descriptions[3];
@@ -125,7 +125,7 @@ static gboolean product(const Matrix *a, const Matrix *b, const Matrix *c, gbool
     return status == dnnl_success || failed(status, error);
 }
 
-/* x (rows × n, ldx floats from row to row) as bfloat16, dense, in the arena. */
+/* x (rows × n, ldx floats from row to row) as dense bfloat16, in the arena. */
 static uint16_t *narrowed(const float *x, int64_t ldx, int64_t rows, int64_t n, RmilArena *arena, GError **error) {
     uint16_t *narrow = rmil_arena_take(arena, rows * n, sizeof *narrow, error);
     for (int64_t r = 0; narrow && r < rows; r++) rmil_to_bfloat16(x + r * ldx, n, narrow + r * n);
@@ -147,7 +147,7 @@ gboolean rmil_features_backward_native(const RmilFeatures *x, const uint16_t *z,
 }
 
 /* -- features in either precision ------------------------------------------------------------------------------------------ */
-/* Rows whose length is a multiple of a page all start in the same set of the cache. */
+/* Rows whose length is a multiple of a page all start in the same cache set. */
 static gboolean rows_collide(int64_t d) { return d % 1024 == 0; }
 
 static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64_t stride, float *panel) {
@@ -158,7 +158,7 @@ static void copy_panel(const RmilFeatures *x, int64_t first, int64_t rows, int64
     }
 }
 
-/* Through float32 panels, one after the other. */
+/* Through float32 panels, one after another. */
 static gboolean by_panels(const RmilFeatures *x, const float *wt, float *z, int64_t ldz, int64_t n, gboolean forward, gboolean add,
                           float *g, RmilArena *arena, GError **error) {
     const int64_t d = x->dim, stride = rmil_row_stride(d), ldw = rmil_row_stride(n);
@@ -207,7 +207,7 @@ static gboolean backward_narrowed(const RmilFeatures *x, const float *z, int64_t
 gboolean rmil_features_backward(const RmilFeatures *x, const float *z, int64_t ldz, int64_t n, gboolean add, float *g, RmilArena *arena,
                                 GError **error) {
     const int64_t d = x->dim;
-    /* few columns of Z do not hide the wait; with many the copy does not pay */
+    /* with few columns of Z, memory latency is not hidden; with many, the copy does not pay */
     if (x->precision == RMIL_FLOAT32 && !(rows_collide(d) && n <= 256 && x->rows > 1))
         return rmil_gemm(TRUE, FALSE, n, d, x->rows, 1, z, ldz, x->data, d, add ? 1 : 0, g, d, error);
     RmilArenaMark mark = rmil_arena_mark(arena);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bags at hand, each on one thread. Where the loss or the guide looks at a step's bags together (Cox's partial likelihood, pairs
- * across slides), all go forward first, then meet, then go back; what lies between stays in memory as far as there is room, and beyond it a bag goes
- * forward again, to the same bits. */
+/* The current bags, each on one thread. If the loss or the guide looks at the bags of a step together (Cox's partial likelihood, pairs
+ * across slides), all go forward first, then meet, then go backward. What they need in between stays in memory as long as there is room;
+ * other bags go forward again, with the same bits. */
 #include "group.h"
 
 #include "guide.h"
@@ -14,28 +14,28 @@ gssize rmil_group_room = (gssize)2 << 30;
 enum { STREAM_STEP = 2 };
 
 typedef enum {
-    ALONE,   /* forward and back at once */
+    ALONE,   /* forward and backward at once */
     SHOW,    /* the same, and what it shows is copied */
-    FORWARD, /* forward alone */
-    BACK     /* and back */
+    FORWARD, /* only forward */
+    BACK     /* backward */
 } Phase;
 
-/* What a bag at hand leaves from one phase to the next. */
+/* What a current bag keeps from one phase to the next. */
 typedef struct {
     RmilStep step;
     RmilPass pass;
-    gboolean kept;    /* the pass lies in the arena of its place */
-    float *anchor;    /* scores of the averaged copy */
-    gsize room;       /* floats in it */
-    RmilArena *arena; /* of the place: the largest bag's first */
+    gboolean kept;    /* the pass is in the arena of this place */
+    float *anchor;    /* scores from the averaged copy */
+    gsize room;       /* floats allocated for it */
+    RmilArena *arena; /* one per place, largest bag first */
 } Hand;
 
 struct RmilHands {
     Hand *hands;
-    RmilMember *members; /* of each, where they meet */
+    RmilMember *members; /* one per bag, if they meet */
     int64_t count;
     Phase phase;
-    gssize held; /* bytes that are kept */
+    gssize held; /* bytes kept */
     double decay, hold;
 };
 
@@ -87,7 +87,7 @@ static RmilStep step_of(const RmilTrainer *t, int64_t at) {
     return step;
 }
 
-/* What the averaged copy says of the bag. */
+/* Runs the averaged copy on the bag. */
 static gboolean ask_anchor(const RmilTrainer *t, Hand *hand, RmilStep *step, RmilArena *arena, GError **error) {
     RmilStep look = {.parameters = t->average, .bag = step->bag, .target = RMIL_TARGET_NONE};
     RmilOutcome outcome;
@@ -106,7 +106,7 @@ static gboolean ask_anchor(const RmilTrainer *t, Hand *hand, RmilStep *step, Rmi
     return TRUE;
 }
 
-/* Forward, and kept in the arena of its place if there is room; else in the worker's, and only what the others must know is kept. */
+/* Forward, kept in the arena of its place if there is room; else in the worker's arena, and only what the other bags need is kept. */
 static gboolean go_forward(RmilTrainer *t, int64_t at, Hand *place, RmilArena *arena, GError **error) {
     Hand *hand = &t->hands->hands[at];
     float *gradient = hand->step.gradient;
@@ -164,9 +164,9 @@ static void take_hand(RmilTrainer *t, const int64_t *slides, int64_t first, int6
     g_qsort_with_data(t->order, (int)count, sizeof *t->order, larger_bag, t);
 }
 
-/* -- what they have together -------------------------------------------------------------------------------------------- */
-/* Cox's partial likelihood: each bag's loss becomes its share of what all have, minus the log partial likelihood divided by their number;
- * slopes by their risks. */
+/* -- losses of all bags together ---------------------------------------------------------------------------------------- */
+/* Cox's partial likelihood: minus its logarithm, divided by the number of bags, becomes the loss of each bag; slopes are those with respect
+ * to the risks. */
 static double cox_loss(RmilTrainer *t) {
     g_autofree double *risks = g_new(double, t->count), *times = g_new(double, t->count);
     g_autofree gboolean *events = g_new(gboolean, t->count);
@@ -188,7 +188,7 @@ static gboolean meet(RmilTrainer *t, GError **error) {
     return rmil_guide_meet(&t->model->config, t->hands->members, t->count, t->arenas[0], error);
 }
 
-/* Places whose arenas grew in different steps must not hold many times rmil_group_room. */
+/* Arenas that grew in different steps must not hold many times rmil_group_room together. */
 static void trim(RmilTrainer *t) {
     gsize all = 0;
     t->hands->held = 0;

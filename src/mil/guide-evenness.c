@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Evenness: attention should lie on the whole lesion, not on a few patches of it, and nowhere in particular where there is none
+/* Evenness: attention should lie on the whole lesion, not only on a few of its patches, and be spread evenly on slides without a lesion
  * (docs/models.md, Guides). */
 #include "guide.h"
 
 #include <math.h>
 
-/* Σ a log a over the patches that count, and the sum of their a; logs: log a of all. */
+/* Σ a log a over the patches that count, and the sum of their a; logs: log a of all patches. */
 static double entropy_sum(const double *logs, const uint8_t *labels, int64_t count, double *mass) {
     double sum = 0;
     *mass = 0;
@@ -28,7 +28,7 @@ gboolean rmil_evenness(const RmilGuided *on, gboolean lesion, double weight, Rmi
     const double sum = entropy_sum(logs, labels, on->count, &mass);
     *loss = weight * (drawn * (1 - mass) + even * (1 + sum / most));
     if (!ds) return TRUE;
-    for (int pass = 0; pass < 2; pass++) /* ∂loss/∂a, then through softmax, which takes its mean off */
+    for (int pass = 0; pass < 2; pass++) /* ∂loss/∂a, then through softmax, which subtracts its mean */
         for (int64_t i = 0; i < on->count; i++) {
             const double slope = labels && !labels[i] ? 0 : even * (logs[i] + 1) / most - drawn, a = exp(logs[i]);
             if (pass) ds[i] = (float)(weight * scale * a * (slope - mean));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention induction: λ Σ (a − g)². g: tissue of the annotated patches, normalised to sum 1; without tissue (NULL, or no tissue at
- * all under the annotation) their labels. */
+/* Attention induction: λ Σ (a − g)². g: the tissue shares of the annotated patches, normalised to sum 1; their labels if there is no tissue
+ * information (NULL) or no tissue under the annotation. */
 #include "guide.h"
 
 static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, float *da, GError **error) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* True instance labels: CLAM's instance branch learns from annotated patches instead of those that attention guesses (clam.c does that);
- * with evenness beside it, which is here, it is mixed-supervision CLAM (docs/models.md, Guides). */
+/* True instance labels: CLAM's instance branch learns from annotated patches instead of those that attention selects (in clam.c). With
+ * evenness, which is here, it is mixed-supervision CLAM (docs/models.md, Guides). */
 #include "guide.h"
 
 typedef struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rank induction: every annotated patch should score higher than every other of its slide, than every patch of the slides of the same
- * step that can hold no lesion, or than both (docs/models.md, Guides). In training, config.rank_sample = N > 0 draws up to N annotated and N
- * other patches of a slide anew; pairs across slides are always all. */
+/* Rank induction: every annotated patch should score higher than every other patch of its slide, than every patch of those slides of the
+ * step that cannot hold a lesion, or than both (docs/models.md, Guides). In training, config.rank_sample = N > 0 draws up to N annotated
+ * and N other patches of a slide at each step; pairs across slides are always all used. */
 #include "guide.h"
 #include "rank.h"
 
@@ -15,7 +15,7 @@ typedef struct {
 static const Options *own(const RmilModelConfig *config) { return rmil_guide_own(config); }
 
 /* -- within a slide ------------------------------------------------------------------------------------------------------ */
-/* The first `take` of n values become a random choice without replacement (a shuffle broken off), in random order. */
+/* Makes the first `take` of n values a random choice without replacement (a partial shuffle), in random order. */
 static void choose(RmilRng *rng, int64_t *values, int64_t n, int64_t take) {
     for (int64_t i = 0; i < take; i++) {
         int64_t j = i + rmil_rng_below(rng, n - i), swap = values[i];
@@ -28,7 +28,7 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
     const RmilModelConfig *config = step->config;
     const int64_t count = on->count;
     const uint8_t *labels = on->labels;
-    if (own(config)->pairs == ACROSS) return TRUE; /* which a lone slide knows nothing of */
+    if (own(config)->pairs == ACROSS) return TRUE; /* a single slide has no pairs across slides */
     int64_t np = rmil_guide_annotated(labels, count), nn = count - np;
     int64_t *index = rmil_arena_take(arena, count, sizeof(int64_t), error); /* annotated first, then the others */
     if (!index) return FALSE;
@@ -61,13 +61,13 @@ static gboolean loss(const RmilStep *step, const RmilGuided *on, RmilArena *aren
 /* -- across slides ------------------------------------------------------------------------------------------------------- */
 static gboolean meets(const RmilModelConfig *config) { return own(config)->pairs != WITHIN; }
 
-/* Annotated patches of a slide that may hold a lesion, else 0. */
+/* Number of annotated patches, if the slide may hold a lesion; else 0. */
 static int64_t annotated_of(const RmilModelConfig *config, const RmilMember *member) {
     return member->labels && rmil_target_lesion(&config->task, &member->target) ? rmil_guide_annotated(member->labels, member->count) : 0;
 }
 
-/* What a member is to the others in a row: its annotated patches, all of its patches, or nothing. A class's row is that of its own slides,
- * and of every negative one. */
+/* What a member contributes to a row: its annotated patches, all of its patches, or nothing. A class's row takes slides of that class and
+ * all negative ones. */
 typedef enum { NOTHING, ANNOTATED, NEGATIVE } Part;
 static Part part_of(const RmilModelConfig *config, const RmilMember *member, double share, int row) {
     if (rmil_guide_negative(&config->task, &member->target)) return NEGATIVE;
@@ -77,10 +77,11 @@ static Part part_of(const RmilModelConfig *config, const RmilMember *member, dou
 
 static int64_t row_at(const RmilMember *member, int row) { return member->rows > 1 ? row * member->count : 0; }
 
-/* One row's sides: scores of annotated patches, each slide's by its share of 1 over their number, and of all patches of negative slides. */
+/* The two sides of one row: scores of annotated patches, weighted by their slide's share divided by their number, and of all patches of
+ * negative slides. */
 typedef struct {
     RmilRankSide above, below;
-    double total; /* of the shares */
+    double total; /* sum of the shares */
     int64_t slides;
 } Row;
 
@@ -109,7 +110,7 @@ static gboolean gather(const RmilModelConfig *config, const RmilMember *members,
     return TRUE;
 }
 
-/* The row's loss, which counts `share`, to the slides whose patches are annotated alike, and its slopes to all. */
+/* Adds the row's loss, weighted by `share`, to the slides with annotated patches in equal parts, and its slopes to all. */
 static gboolean meet_row(const RmilModelConfig *config, RmilMember *members, int64_t count, int row, const double *shares, double share,
                          RmilArena *arena, GError **error) {
     Part *parts = rmil_arena_take(arena, count, sizeof *parts, error);
@@ -131,7 +132,7 @@ static gboolean meet_row(const RmilModelConfig *config, RmilMember *members, int
     return TRUE;
 }
 
-/* A slide's loss is the mean of the terms that have pairs: within it, and across. */
+/* A slide's loss is the mean of those terms that have pairs: within it, and across slides. */
 static gboolean meet(const RmilModelConfig *config, RmilMember *members, int64_t count, RmilArena *arena, GError **error) {
     double *shares = rmil_arena_take(arena, count, sizeof *shares, error);
     gboolean compared = FALSE;

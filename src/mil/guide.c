@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of what guides attention, and one bag of it. */
+/* The table of guides, and the guide's loss on one bag. */
 #include "guide.h"
 
 #include <math.h>
@@ -65,7 +65,7 @@ gboolean rmil_guide_applies(const RmilStep *step, const uint8_t *labels, int64_t
     return annotated > 0 && (!class->pairs || annotated < count);
 }
 
-/* One row, which counts `share`. */
+/* One row, weighted by `share`. */
 static gboolean row_loss(const RmilStep *step, const RmilGuided *on, int row, double share, RmilArena *arena, double *loss, float *ds,
                          float *da, GError **error) {
     const int64_t first = row * on->count;
@@ -82,7 +82,7 @@ static gboolean row_loss(const RmilStep *step, const RmilGuided *on, int row, do
     return TRUE;
 }
 
-/* The anchor: X KL(softmax of its scores ‖ softmax of the bag's), row by row, averaged; ds gets X (a − its attention) × scale. */
+/* The anchor: X KL(softmax of its scores ‖ softmax of the bag's scores), per row, averaged; ds receives X (a − its attention) × scale. */
 static gboolean hold(const RmilStep *step, const RmilGuided *on, RmilArena *arena, double *loss, float *ds, GError **error) {
     const int rows = MAX(on->rows, 1);
     double decay, *logs = rmil_arena_take(arena, 2 * on->count, sizeof *logs, error), *other = logs + on->count;
@@ -107,7 +107,7 @@ gboolean rmil_guide_loss(const RmilStep *step, const RmilGuided *on, RmilArena *
     if (ds) memset(ds, 0, (size_t)(rows * on->count) * sizeof(float));
     if (da) memset(da, 0, (size_t)(rows * on->count) * sizeof(float));
     if (rmil_guide_applies(step, on->labels, on->count)) {
-        const gboolean own = rows > 1 && step->config->task.kind == RMIL_TASK_CLASSES; /* a class has its row */
+        const gboolean own = rows > 1 && step->config->task.kind == RMIL_TASK_CLASSES; /* each class has a row */
         const gboolean negative = rmil_guide_negative(&step->config->task, &step->target);
         const double share = (own ? negative ? 1.0 / (rows - 1) : 1 : 1.0 / rows) * (step->member ? step->member->own : 1);
         for (int row = 0; share > 0 && row < rows; row++)
@@ -127,7 +127,7 @@ RmilAnnotated rmil_annotated(const RmilModelConfig *config, const RmilBag *bag) 
     const uint8_t *labels = bag->patch_labels;
     int64_t units = bag->count;
     g_autoptr(RmilArena) arena = rmil_arena_new();
-    if (class && class->units) class->units(config, bag, arena, &labels, &units, NULL); /* fails: patches; training says why */
+    if (class && class->units) class->units(config, bag, arena, &labels, &units, NULL); /* on failure counts patches; training reports it */
     const int64_t annotated = rmil_guide_annotated(labels, units);
     return annotated == 0 ? RMIL_ANNOTATED_NONE : annotated == units ? RMIL_ANNOTATED_ALL : RMIL_ANNOTATED_SOME;
 }

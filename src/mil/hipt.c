@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HIPT (docs/models.md, HIPT): transformer blocks over the cells of each region, then over the regions of the slide.
- * Of the last patch-level block only the CLS row is used, so only that row is computed; empty cells meet no product with
- * the features. Regions are done a few at a time. What the way back needs of them is kept as long as it fits in KEPT
- * bytes, and made anew for the rest, with the same result to the bit. */
+/* HIPT (docs/models.md, HIPT): transformer blocks over the cells of each region, then over the regions of the slide. Only the CLS row of
+ * the last patch-level block is used, so only that row is computed; empty cells do not enter the product with the features. Regions are
+ * processed a few at a time. What the backward pass needs of them is kept as long as it fits in KEPT bytes, and recomputed for the rest,
+ * bit for bit. */
 #include "attention.h"
 #include "gemm.h"
 #include "guide.h"
@@ -15,15 +15,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Tensors before the blocks; the others' places follow from the depths. */
+/* Tensors before the blocks; the positions of the others follow from the depths. */
 enum { POS, CLS, PROJ, BLOCKS };
 
-/* Rows of X per product, tokens per chunk of regions, bytes kept for the way back. */
+/* Rows of X per product, tokens per chunk of regions, bytes kept for the backward pass. */
 #define ROWS 512
 #define TOKENS 1028
 #define KEPT ((int64_t)512 << 20)
 
-/* What HIPT alone takes. */
+/* HIPT's own options. */
 typedef struct {
     int64_t rows, columns; /* cells of a region */
     int64_t patch_depth, region_depth, heads;
@@ -85,7 +85,7 @@ static int64_t depth(const char *name, int64_t (*shape)(gpointer, const char *, 
     }
 }
 
-/* The file does not say how cells make rows and columns: a square, where their number is one. */
+/* The file does not say how cells are arranged in rows and columns: assumes a square if their number is a square. */
 static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char *, int), gpointer user) {
     config->hidden = shape(user, "patch_agg.proj.weight", 0);
     config->dim = shape(user, "patch_agg.proj.weight", 1);
@@ -115,10 +115,10 @@ typedef struct {
     const Options *own;
     int outputs;
     RmilRegions regions;
-    int64_t cells, per_chunk, chunks, kept; /* cells of a region; regions of a chunk; chunks, of which `kept` stay in memory */
-    float *projected;                       /* K × d: X projᵀ; on the way back ∂L/∂ of it */
-    float **memory;                         /* chunks: activations; those from `kept` on share one */
-    float *cls, *mean, *rstd;               /* regions × d: CLS rows before the norm, and the norm's numbers */
+    int64_t cells, per_chunk, chunks, kept; /* cells per region, regions per chunk, number of chunks, of which `kept` stay in memory */
+    float *projected;                       /* K × d: X projᵀ; in the backward pass its ∂L/∂ */
+    float **memory;                         /* per chunk: activations; chunks from `kept` on share one */
+    float *cls, *mean, *rstd;               /* regions × d: CLS rows before the norm, and the norm's mean and 1/SD */
     float *vectors;                         /* regions × d: region vectors */
     RmilBlockScratch scratch;
     RmilBlockCache *region;               /* region_depth caches */
@@ -183,7 +183,7 @@ static gboolean take(Work *w, RmilArena *arena, GError **error) {
         if (!memory) return FALSE;
         rmil_block_cache_cut(&shape, memory, &w->region[b]);
     }
-    /* one scratch for both levels: of the larger of the two shapes in each respect */
+    /* one scratch for both levels, large enough for either shape in each respect */
     RmilBlockShape patches = chunk_shape(w, 0, -1), regions = region_shape(w), larger = patches;
     if (regions.length > patches.sequences * patches.length) larger = regions;
     if (!rmil_block_scratch_take(&larger, arena, &w->scratch, error)) return FALSE;
@@ -193,7 +193,7 @@ static gboolean take(Work *w, RmilArena *arena, GError **error) {
 }
 
 /* -- forward ------------------------------------------------------------------------------------------------------------ */
-/* Tokens of a chunk's regions: CLS, then every cell's position, plus its patch where there is one. */
+/* Tokens of a chunk's regions: CLS, then every cell's position, plus its patch if there is one. */
 static void fill_tokens(const Work *w, int64_t chunk, int64_t regions, float *x) {
     const int64_t d = w->step->config->hidden, length = w->cells + 1;
     const float *pos = rmil_step_parameter(w->step, POS), *cls = rmil_step_parameter(w->step, CLS);
@@ -207,7 +207,7 @@ static void fill_tokens(const Work *w, int64_t chunk, int64_t regions, float *x)
     }
 }
 
-/* Cuts the chunk's memory into one cache per block. */
+/* Divides the chunk's memory into one cache per block. */
 static void cut_chunk(const Work *w, int64_t chunk, RmilBlockCache *caches) {
     float *memory = w->memory[chunk];
     for (int64_t b = 0; b < w->own->patch_depth; b++) {
@@ -273,7 +273,7 @@ static gboolean forward_all(Work *w, RmilOutcome *outcome, RmilArena *arena, GEr
     rmil_layernorm_forward(w->cls, d, w->regions.count, d, rmil_step_parameter(step, norm), rmil_step_parameter(step, norm + 1), w->vectors,
                            w->mean, w->rstd);
     if (!forward_regions(w, outcome, arena, error)) return FALSE;
-    for (int64_t r = 0; r < w->regions.count; r++) /* every patch carries its region's value */
+    for (int64_t r = 0; r < w->regions.count; r++) /* every patch gets its region's value */
         for (int64_t i = w->regions.first[r]; i < w->regions.first[r + 1]; i++) {
             if (step->scores) step->scores[w->regions.patch[i]] = w->s[r];
             if (step->attention) step->attention[w->regions.patch[i]] = w->a[r];
@@ -282,7 +282,7 @@ static gboolean forward_all(Work *w, RmilOutcome *outcome, RmilArena *arena, GEr
 }
 
 /* -- backward ----------------------------------------------------------------------------------------------------------- */
-/* The head: its gradient, ∂L/∂a of the regions (column: scratch of as many), and, weighted by them, ∂L/∂t by way of the pooling. */
+/* The head: its gradient, ∂L/∂a of the regions (column: scratch of the same length), and, weighted by them, ∂L/∂t through the pooling. */
 static void backward_head(const Work *w, const double *slope, float *da, float *column, float *dt) {
     const int64_t d = w->step->config->hidden, count = w->regions.count;
     float *dwc = rmil_step_gradient(w->step, head(w->own)), *dbc = rmil_step_gradient(w->step, head(w->own) + 1);
@@ -298,8 +298,7 @@ static void backward_head(const Work *w, const double *slope, float *da, float *
     }
 }
 
-/* From ∂L/∂z and ds (what the guide adds to ∂L/∂s) to dvectors = ∂L/∂ of the region vectors; other: scratch, both regions × d; da: 2 ×
- * regions. */
+/* From ∂L/∂z and ds (the guide's ∂L/∂s) to dvectors = ∂L/∂ of the region vectors. other: scratch; both regions × d. da: 2 × regions. */
 static gboolean backward_regions(Work *w, const double *slope, float *ds, float *da, float *dvectors, float *other, GError **error) {
     const RmilStep *step = w->step;
     const RmilModelConfig *config = step->config;
@@ -328,7 +327,7 @@ static gboolean backward_regions(Work *w, const double *slope, float *ds, float 
     return TRUE;
 }
 
-/* One chunk, from dcls (its rows of ∂L/∂ before the patch level's norm); dx, dy: chunk's tokens × d. */
+/* One chunk, from dcls (its rows of ∂L/∂ before the patch level's norm); dx, dy: tokens of the chunk × d. */
 static gboolean backward_chunk(Work *w, int64_t chunk, const float *dcls, RmilBlockCache *caches, float *dx, float *dy, GError **error) {
     const int64_t d = w->step->config->hidden, length = w->cells + 1;
     float *dpos = rmil_step_gradient(w->step, POS), *dtoken = rmil_step_gradient(w->step, CLS);
@@ -406,15 +405,15 @@ static const char *onnx_coordinate(RmilOnnx *o, const char *at, int64_t which) {
     return rmil_onnx_flat(o, column);
 }
 
-/* x + y · columns of at (K × 2): places row by row; `columns` is a whole number in the graph. It is not larger than need be:
- * OpenVINO computes whole numbers in float32, which has only those below 2^24. */
+/* x + y · columns of at (K × 2): positions row by row; `columns` is an integer in the graph. It is kept as small as possible: OpenVINO
+ * computes integers in float32, which is exact only below 2^24. */
 static const char *onnx_combine(RmilOnnx *o, const char *at, const char *columns) {
     const char *rows = rmil_onnx_node(o, "Mul", onnx_coordinate(o, at, 1), columns, NULL);
     return rmil_onnx_node(o, "Add", onnx_coordinate(o, at, 0), rows, NULL);
 }
 
-/* The regions of regions.c: every patch's region (K, as a number from 0 in the order of the regions), its cell (K), and how many
- * regions there are (1). */
+/* The regions as in regions.c: each patch's region (K, numbered from 0 in the order of the regions), its cell (K), and the number of
+ * regions (1). */
 static void onnx_regions(const RmilModelConfig *config, RmilOnnx *o, const char **region, const char **cell, const char **count) {
     enum { WHOLE = 7, DOUBLE = 11 };
     const Options *own = rmil_model_own(config);
@@ -443,10 +442,10 @@ static const char *onnx_shape(RmilOnnx *o, const char *count, const char *axis, 
     return shape;
 }
 
-/* x as a matrix of one column. */
+/* x as a one-column matrix. */
 static const char *onnx_column(RmilOnnx *o, const char *x) { return rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, -1, 1), NULL); }
 
-/* regions × (1 + cells) × hidden: CLS, then every cell's position, plus its patch where there is one. */
+/* regions × (1 + cells) × hidden: CLS, then every cell's position, plus its patch if there is one. */
 static const char *onnx_tokens(const RmilModelConfig *config, RmilOnnx *o, const char *region, const char *cell, const char *count) {
     const Options *own = rmil_model_own(config);
     const int64_t cells = own->rows * own->columns, d = config->hidden;
@@ -481,7 +480,7 @@ static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     onnx_regions(config, o, &region, &cell, &count);
     const char *tokens = onnx_tokens(config, o, region, cell, count);
     const char *vectors = onnx_blocks(config, o, "patch_agg", own->patch_depth, TRUE, tokens);
-    vectors = rmil_onnx_node(o, "Reshape", vectors, RMIL_ONNX_WHOLES(o, 1, -1, d), NULL); /* one sequence of regions */
+    vectors = rmil_onnx_node(o, "Reshape", vectors, RMIL_ONNX_WHOLES(o, 1, -1, d), NULL); /* the regions are one sequence */
     const char *t = onnx_blocks(config, o, "region_agg", own->region_depth, FALSE, vectors);
     t = rmil_onnx_node(o, "Reshape", t, RMIL_ONNX_WHOLES(o, -1, d), NULL);
     const char *s = rmil_onnx_node(o, "MatMul", t, rmil_onnx_parameter(o, "region_agg.gap.q"), NULL);

@@ -5,7 +5,7 @@
 #include "guide.h"
 #include "rows.h"
 
-/* Highest score first; of equal ones the earlier patch. */
+/* Highest score first; the earlier patch if equal. */
 static gint by_score(gconstpointer x, gconstpointer y, gpointer user) {
     const float *scores = user;
     const int64_t i = *(const int64_t *)x, j = *(const int64_t *)y;
@@ -13,8 +13,8 @@ static gint by_score(gconstpointer x, gconstpointer y, gpointer user) {
     return i < j ? -1 : i > j;
 }
 
-/* For one head by its scores, which softmax keeps in order: the k highest with the given target and, with `lowest`, the k lowest with
- * target 0, each with this share of the loss. */
+/* For one head, by its scores (softmax does not change their order): the k highest with the given target and, with `lowest`, the k lowest
+ * with target 0, each with this share of the loss. */
 static gboolean choose(RmilInstances *of, int64_t patches, int head, int64_t k, int target, gboolean lowest, double share, RmilArena *arena,
                        GError **error) {
     int64_t *order = rmil_arena_take(arena, patches, sizeof *order, error);
@@ -28,7 +28,7 @@ static gboolean choose(RmilInstances *of, int64_t patches, int head, int64_t k, 
     return TRUE;
 }
 
-/* By true labels, every patch. */
+/* All patches, by true labels. */
 static gboolean choose_all(RmilInstances *of, int64_t patches, int head, RmilArena *arena, GError **error) {
     const int64_t annotated = rmil_guide_annotated(of->labels, patches), others = patches - annotated;
     const double side = of->weight / (annotated && others ? 2 : 1);
@@ -42,7 +42,7 @@ static gboolean choose_all(RmilInstances *of, int64_t patches, int head, RmilAre
     return of->chosen != NULL;
 }
 
-/* By attention, as far as the bag goes. */
+/* By attention, as many as the bag has. */
 static gboolean choose_some(const RmilStep *step, RmilInstances *of, RmilArena *arena, GError **error) {
     const int64_t patches = step->bag->count, k = MIN(of->k, patches / 2);
     const int label = step->target.label;
@@ -83,7 +83,7 @@ void rmil_instances_heads(const RmilStep *step, const RmilInstances *of) {
 }
 
 void rmil_instances_rows(const RmilStep *step, const RmilInstances *of, int64_t first, int64_t rows, float *dh) {
-    const int64_t from = of->labels ? first : 0, to = of->labels ? first + rows : of->count; /* with labels they lie in patch order */
+    const int64_t from = of->labels ? first : 0, to = of->labels ? first + rows : of->count; /* with labels they are in patch order */
     for (int64_t i = from; i < to; i++) {
         const RmilInstance *one = &of->chosen[i];
         const int64_t row = one->patch - first;

@@ -9,7 +9,7 @@
 /* x: rows × n, ldx floats from row to row; y: rows × n, dense. mean and rstd (rows each) are what backward needs. */
 void rmil_layernorm_forward(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight, const float *bias, float *y,
                             float *mean, float *rstd);
-/* y alone again, from x and the numbers that forward kept. */
+/* Recomputes only y, from x and the numbers that forward kept. */
 void rmil_layernorm_again(const float *x, int64_t ldx, int64_t rows, int64_t n, const float *weight, const float *bias, const float *mean,
                           const float *rstd, float *y);
 /* From dy (rows × n, dense): dx (lddx from row to row), dweight and dbias (n) are all ADDED to. dx may not be dy. */

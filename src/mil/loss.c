@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slide losses, by what is predicted, and what a model's logits say. */
+/* Slide losses for each task, and predictions from a model's logits. */
 #include "loss.h"
 
 #include "rankmil/outcome.h"
@@ -22,7 +22,7 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz) {
 
 void rmil_log_softmax(const float *s, int64_t count, double scale, double *out) {
     double top = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < count; i++) { /* no fmax: of a loop of these, gcc 12 dies on arm64 */
+    for (int64_t i = 0; i < count; i++) { /* no fmax: gcc 12 crashes on such a loop on arm64 */
         out[i] = scale * (double)s[i];
         if (out[i] > top) top = out[i];
     }
@@ -57,7 +57,7 @@ double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope
     return loss;
 }
 
-/* -- what logits say ------------------------------------------------------------------------------------------------------ */
+/* -- from logits to predictions ------------------------------------------------------------------------------------------- */
 static void set_two(const double *logits, int outputs, RmilPrediction *p) {
     p->logit = outputs == 2 ? logits[1] - logits[0] : logits[0];
     const double e = exp(-fabs(p->logit));

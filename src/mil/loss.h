@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slide losses, by what is predicted (docs/models.md, Losses), and what a model's logits say. */
+/* Slide losses for each task (docs/models.md, Losses), and predictions from a model's logits. */
 #ifndef RMIL_MIL_LOSS_H
 #define RMIL_MIL_LOSS_H
 
@@ -12,14 +12,14 @@ double rmil_cross_entropy(const double *z, int n, int label, double *dz);
 /* out[i] = log softmax(scale × s)_i */
 void rmil_log_softmax(const float *s, int64_t count, double scale, double *out);
 
-/* Has the step a slide loss: a target that is known, or a slope given? */
+/* Does the step have a slide loss: a known target, or a slope? */
 gboolean rmil_step_known(const RmilStep *step);
 /* The loss of the step's slide alone; slope (one per output) = ∂loss/∂logits. Two classes: BCE of one logit, cross-entropy of two; C
- * classes: cross-entropy; survival: that of the hazards (rmil_hazard_loss), by Cox 0, since one slide alone tells nothing of an order; a
- * number: the squared error in SDs of the training set. A step with a slope: slope · logits. */
+ * classes: cross-entropy; survival: that of the hazards (rmil_hazard_loss), or 0 with Cox, since a single slide has no order; a number: the
+ * squared error in SDs of the training set. A step with a slope: slope · logits. */
 double rmil_slide_loss(const RmilStep *step, const double *logits, double *slope);
 
-/* What the logits say: everything but `loss`. */
+/* Sets everything except `loss` from the logits. */
 void rmil_prediction_set(const RmilModelConfig *config, const double *logits, RmilPrediction *prediction);
 
 #endif

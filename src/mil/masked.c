@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A product with a matrix of zeros and ones by tables (the method of four Russians). Row i of 1[R > 0]ᵀ diag(weight) X is a sum
- * over the patches k whose R_ki is positive. Patches are taken in groups of GROUP; of each group all sums of subsets are
- * tabled once, LANES columns of X wide, and then every i adds the entry of its own subset: one load and one addition where
- * a matrix product has GROUP multiplications. */
+/* A product with a matrix of zeros and ones by tables (the method of four Russians). Row i of 1[R > 0]ᵀ diag(weight) X is a sum over the
+ * patches k with R_ki > 0. Patches are taken in groups of GROUP. For each group, all sums of subsets are tabulated once, LANES columns of X
+ * wide; then every i adds the entry of its own subset: one load and one addition, where a matrix product has GROUP multiplications. */
 #include "masked.h"
 
 #include <string.h>
@@ -12,24 +11,24 @@
 #define GROUPS 8               /* tables at once: 16 KiB */
 #define BLOCK (GROUP * GROUPS) /* patches whose bits fit in one word */
 #define LANES 16
-#define FIRST_BIT 6 /* a group's bits, in place, are the offset of its entry in bytes: 64 per entry */
+#define FIRST_BIT 6 /* a group's bits, in place, are the byte offset of its entry: 64 per entry */
 #define MOST_ROWS (12 * BLOCK)
 #define PANEL_FLOATS (INT64_C(1) << 19)
 /* Below this many rows of G the tables cost more than they save. */
 #define FEW 32
-/* Every term has tables of its own, while a product takes all together: more terms than this cost more than it saves. */
+/* Every term needs tables of its own, while a product takes all terms together: with more terms than this, a product is faster. */
 #define MANY 6
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), may_alias));
 G_STATIC_ASSERT(sizeof(Lanes) == 1 << FIRST_BIT && FIRST_BIT + BLOCK <= 64);
 
-/* One panel of patches: their features times weight, by slices of LANES columns, and their masks. */
+/* One panel of patches: their features times weight, in slices of LANES columns, and their masks. */
 typedef struct {
-    int64_t rows, blocks; /* rows: room, a multiple of BLOCK; blocks: in use */
+    int64_t rows, blocks; /* rows: allocated, a multiple of BLOCK; blocks: in use */
     int64_t slices;
     float *values;  /* slices × rows × LANES */
-    uint64_t *bits; /* blocks × n: bit FIRST_BIT + j is set where R > 0 in patch j of the block */
-    float *row;     /* slices × LANES: a patch that is widened or filled up with zeros */
+    uint64_t *bits; /* blocks × n: bit FIRST_BIT + j is set if R > 0 in patch j of the block */
+    float *row;     /* slices × LANES: a patch that is widened or padded with zeros */
     float *tables;  /* GROUPS × ENTRIES × LANES */
     float *sums;    /* n × LANES */
 } Panel;
@@ -38,7 +37,7 @@ RMIL_CLONES static void set_bits(const float *r, int64_t n, int shift, uint64_t 
     for (int64_t i = 0; i < n; i++) bits[i] |= (uint64_t)(r[i] > 0.0f) << shift;
 }
 
-/* Puts patch k into place `at`. */
+/* Puts patch k at position `at`. */
 RMIL_CLONES static void put(Panel *p, const RmilFeatures *x, int64_t k, float weight, int64_t at) {
     const gboolean wide = x->precision == RMIL_FLOAT32;
     const float *row = wide ? (const float *)x->data + k * x->dim : p->row;
@@ -52,7 +51,7 @@ RMIL_CLONES static void put(Panel *p, const RmilFeatures *x, int64_t k, float we
     }
 }
 
-/* Every sum of a subset of the group's rows. The empty one is Σ 0 · row: a NaN reaches every entry. */
+/* Every sum of a subset of the group's rows. The empty sum is Σ 0 · row, so that a NaN reaches every entry. */
 RMIL_INLINE void fill_table(const float *values, float *table) {
     const Lanes *in = (const Lanes *)(const void *)values;
     Lanes *out = (Lanes *)(void *)table, none = in[0] * 0.0f;
@@ -62,7 +61,7 @@ RMIL_INLINE void fill_table(const float *values, float *table) {
         for (int e = 0; e < 1 << j; e++) out[(1 << j) + e] = out[e] + in[j];
 }
 
-/* sums (n × LANES) = one slice of 1[R > 0]ᵀ · values. Two running sums hide the additions' latency. */
+/* sums (n × LANES) = one slice of 1[R > 0]ᵀ · values. Two running sums hide the latency of the additions. */
 RMIL_CLONES static void sum_slice(const Panel *p, const float *values, int64_t n) {
     memset(p->sums, 0, (size_t)(n * LANES) * sizeof(float));
     Lanes *sums = (Lanes *)(void *)p->sums;
@@ -97,7 +96,7 @@ RMIL_CLONES static void add_panel(const Panel *p, const float *scale, int64_t n,
     }
 }
 
-/* The patches of one term from *next on, as many as the panel holds; blocks are filled up with zeros. */
+/* The patches of one term from *next on, as many as the panel can hold; blocks are padded with zeros. */
 static void fill_panel(Panel *p, const RmilFeatures *x, const float *r, int64_t n, const float *weight, int64_t *next) {
     int64_t at = 0;
     for (; *next < x->rows && at < p->rows; ++*next) {
@@ -141,7 +140,7 @@ RMIL_CLONES static void add_term(const float *row, int64_t n, float weight, cons
     for (int64_t i = 0; i < n; i++) out[i] += row[i] > 0.0f ? weight * scale[i] : 0.0f;
 }
 
-/* dZ of the rows from `first` on: into `narrow` where there is one, row by row by way of the one row `dz`, else into `dz`. */
+/* dZ of the rows from `first` on: into `narrow` if it is set, row by row through the single row `dz`, else into `dz`. */
 static void form(const float *r, int64_t first, int64_t rows, int64_t n, const RmilMaskedTerm *terms, int count, float *dz,
                  uint16_t *narrow) {
     for (int64_t k = first; k < first + rows; k++) {

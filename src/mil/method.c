@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The methods that the models offer: a model and what guides it. */
+/* The methods that the models offer: a model and its guide. */
 #include "guide.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ const RmilTrainMethod *rmil_method_of(const char *model, const char *guide, GErr
 static double value_of(const RmilTrainMethod *method) {
     double value;
     const gboolean read = rmil_option_read(rmil_model_option_find(method->option), method->option, method->value, &value, NULL);
-    g_assert(read); /* else the row of the model is wrong */
+    g_assert(read); /* else the model's row is wrong */
     return value;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of models, their configuration, parameters, and one bag through them. */
+/* The table of models, their configuration, outputs and parameters. */
 #include "model.h"
 
 #include <math.h>
@@ -46,7 +46,7 @@ gboolean rmil_model_takes(const RmilModelClass *class, RmilGuide guide, GError *
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "model %s does not support the guide \"%s\"", class->name, rmil_guide_name(guide));
 }
 
-/* -- what is predicted --------------------------------------------------------------------------------------------------- */
+/* -- outputs ------------------------------------------------------------------------------------------------------------- */
 int rmil_model_outputs(const RmilModelConfig *config) {
     const RmilTask *task = &config->task;
     if (task->kind == RMIL_TASK_CLASSES) return task->classes == 2 ? rmil_model_class(config->model, NULL)->logits : task->classes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model files, our own and other people's. */
+/* Model files, our own and other programs'. */
 #include "modelfile.h"
 
 #include "guide.h"
@@ -16,7 +16,7 @@ static void add_number(GPtrArray *text, const char *key, double value) {
     g_ptr_array_add(text, g_strdup(g_ascii_dtostr(digits, sizeof digits, value)));
 }
 
-/* What two plain classes have not: the task, and what training made of its targets. */
+/* What two plain classes do not need: the task, and what training learned from its targets. */
 static void add_task(GPtrArray *text, const RmilModelConfig *config) {
     const int bins = rmil_model_outputs(config);
     g_ptr_array_add(text, g_strdup("task"));
@@ -48,7 +48,7 @@ char **rmil_model_config_text(const RmilModelConfig *config) {
     return (char **)g_ptr_array_free(text, FALSE);
 }
 
-/* The tensors to be written, named by the paper's code, or by another program; names are the chunk's. Free with g_array_unref. */
+/* The tensors to write, with the paper's names or another program's; the chunk owns the names. Free with g_array_unref. */
 static GArray *list_tensors(const RmilModel *model, const RmilForeignNames *foreign, GStringChunk *names) {
     const RmilParameterLayout *layout = &model->layout;
     GArray *tensors = g_array_new(FALSE, TRUE, sizeof(RmilTensor));
@@ -67,7 +67,7 @@ static GArray *list_tensors(const RmilModel *model, const RmilForeignNames *fore
     return tensors;
 }
 
-/* Takes the value. */
+/* Takes ownership of the value. */
 static void add_metadata(char ***metadata, const char *name, char *value) {
     const guint count = g_strv_length(*metadata);
     *metadata = g_renew(char *, *metadata, count + 3);
@@ -120,7 +120,7 @@ static gboolean read_options(const RmilTensors *file, RmilModelConfig *config, G
     for (const RmilOption *option = rmil_model_options(); option->key; option++) {
         const char *text = rmil_tensors_metadata(file, option->key);
         double value;
-        if (!text) continue; /* written before there was this setting: the paper's value */
+        if (!text) continue; /* written before this setting existed: the paper's value */
         g_autoptr(GError) reason = NULL;
         if (!rmil_option_parse(option, option->key, text, &value, &reason))
             return rmil_fail(error, RMIL_ERROR_FORMAT, "%s", reason->message);
@@ -129,7 +129,7 @@ static gboolean read_options(const RmilTensors *file, RmilModelConfig *config, G
     return TRUE;
 }
 
-/* A file that says nothing of a task is of labels 0 and 1. */
+/* A file that does not state a task has labels 0 and 1. */
 static gboolean read_task(const RmilTensors *file, RmilModelConfig *config, GError **error) {
     const char *text = rmil_tensors_metadata(file, "task");
     return !text || rmil_task_parse(text, &config->task, error);
@@ -143,7 +143,7 @@ static gboolean read_number(const RmilTensors *file, const char *key, double *va
     return (end != text && !*end && isfinite(*value)) || rmil_fail(error, RMIL_ERROR_FORMAT, "%s is \"%s\", not a number", key, text);
 }
 
-/* "[0.5, 1, 2]": ascending, one more than bins. */
+/* "[0.5, 1, 2]": ascending, bins + 1 numbers. */
 static gboolean read_edges(const RmilTensors *file, RmilModelConfig *config, GError **error) {
     const char *text = rmil_tensors_metadata(file, "edges");
     const int bins = rmil_model_outputs(config);
@@ -178,7 +178,7 @@ static int64_t shape_of(gpointer file, const char *name, int axis) {
     return tensor && axis < tensor->rank ? tensor->shape[axis] : -1;
 }
 
-/* NULL when the file holds exactly the tensors that config asks for, else what does not fit. */
+/* NULL if the file holds exactly the tensors that config asks for, else a description of what does not fit. */
 static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
     RmilParameterLayout layout = {.tensors = g_array_new(FALSE, TRUE, sizeof(RmilParameter))};
     char *reason = NULL;
@@ -197,7 +197,7 @@ static char *misfit(const RmilTensors *file, const RmilModelConfig *config) {
     return reason;
 }
 
-/* What stands before the name of a tensor that tells a model: of ours, or of another program. NULL: it is no such tensor. g_free. */
+/* The prefix before the name of a tensor that identifies a model, ours or another program's. NULL: not such a tensor. g_free. */
 static char *prefix_of(const char *name) {
     for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) {
         const char *firsts[] = {(*class)->first, (*class)->foreign ? (*class)->foreign->first : (*class)->first};
@@ -207,8 +207,8 @@ static char *prefix_of(const char *name) {
     return NULL;
 }
 
-/* torch.save({"state_dict": …}), DataParallel's "module." and the like stand before every name. Gives the tensors without
- * what stands before, which share the file's data; NULL and *error when there are several models. */
+/* Names may have a prefix, such as DataParallel's "module." or from torch.save({"state_dict": …}). Returns the tensors without it, which
+ * share the file's data; NULL and *error if there are several models. */
 static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
     g_autofree char *prefix = NULL;
     for (int64_t i = 0; i < rmil_tensors_count(file); i++) {
@@ -230,14 +230,14 @@ static RmilTensors *without_prefix(RmilTensors *file, GError **error) {
     return inner;
 }
 
-/* Whose names a file has, if not ours. */
+/* The program whose names the file uses, if not ours. */
 static const RmilForeignNames *foreign_of(const RmilTensors *file) {
     for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++)
         if ((*class)->foreign && rmil_tensors_find(file, (*class)->foreign->first)) return (*class)->foreign;
     return NULL;
 }
 
-/* Sizes from the tensors; all else is what `config` says. */
+/* Sizes from the tensors; everything else from `config`. */
 static gboolean infer(RmilTensors *file, RmilModelConfig *config, GError **error) {
     rmil_model_class(config->model, NULL)->infer(config, shape_of, file);
     g_autofree char *reason = NULL;
@@ -246,7 +246,7 @@ static gboolean infer(RmilTensors *file, RmilModelConfig *config, GError **error
     return !reason || rmil_fail(error, RMIL_ERROR_FORMAT, "it is not a model %s: %s", config->model, reason);
 }
 
-/* A state_dict of the released code has no configuration: the model that all its tensors fit. */
+/* A state_dict of the released code has no configuration: finds the model that all its tensors fit. */
 static gboolean foreign_config(RmilTensors *file, const RmilModelConfig *known, RmilModelConfig *config, GError **error) {
     if (known) {
         *config = *known;

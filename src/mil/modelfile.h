@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model's configuration as text, for model files and for what must change when it does. */
+/* A model's configuration as text, for model files and for keys that must change with it. */
 #ifndef RMIL_MIL_MODELFILE_H
 #define RMIL_MIL_MODELFILE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nyström attention. Of the product of three matrices the right one is taken first, so that no matrix of the sequence's length times the
- * landmarks is kept: both softmaxes of that size are plain attention (selfattention.h), of landmarks to the sequence and back. */
+/* Nyström attention. The last two of the three matrices are multiplied first, so that no matrix of sequence length × landmarks is kept:
+ * both softmaxes of that size are plain attention (selfattention.h), of landmarks to the sequence and back. */
 #include "nystrom.h"
 
 #include "activation.h"
@@ -62,7 +62,7 @@ static RmilSelfAttention from_landmarks(const RmilNystromShape *s, const RmilNys
 
 /* -- forward --------------------------------------------------------------------------------------------------------------- */
 
-/* Means of groups of rows: column `from` on of projected. */
+/* Means of groups of rows: of the columns of projected from `from` on. */
 static void landmarks(const RmilNystromShape *s, const RmilNystrom *n, int64_t from, float *out) {
     const int64_t d = s->width;
     const float share = 1.0F / (float)n->group;
@@ -74,7 +74,7 @@ static void landmarks(const RmilNystromShape *s, const RmilNystrom *n, int64_t f
     }
 }
 
-/* out = outer + C * V, of the tokens that are asked for. */
+/* out = outer + C * V, for the requested tokens. */
 RMIL_CLONES static void convolve(const RmilNystromShape *s, const float *rows, const float *taps, const float *outer, float *out) {
     const int64_t d = s->width, w = d / s->heads, half = RMIL_NYSTROM_TAPS / 2;
     memcpy(out, outer, (size_t)(s->asked * d) * sizeof *out);
@@ -107,7 +107,7 @@ gboolean rmil_nystrom_forward(const RmilNystromShape *s, RmilNystrom *n, const f
     return TRUE;
 }
 
-/* -- the way back ---------------------------------------------------------------------------------------------------------- */
+/* -- backward pass --------------------------------------------------------------------------------------------------------- */
 
 /* dv of the convolution is added to drows, the third part of each row. */
 RMIL_CLONES static void convolve_back(const RmilNystromShape *s, const float *rows, const float *taps, const float *dout, float *drows,
@@ -138,7 +138,7 @@ static void softmax_back(const float *matrix, float *dmatrix, int64_t m, float s
     }
 }
 
-/* A landmark's slope goes to the rows of its group. */
+/* Distributes a landmark's slope to the rows of its group. */
 static void landmarks_back(const RmilNystromShape *s, const RmilNystrom *n, const float *dlandmarks, int64_t to, float *dprojected) {
     const int64_t d = s->width;
     const float share = 1.0F / (float)n->group;
@@ -149,7 +149,7 @@ static void landmarks_back(const RmilNystromShape *s, const RmilNystrom *n, cons
     }
 }
 
-/* From dmiddle to dinner and, by Z, to what the landmarks' own matrix gives their queries and keys, which is added. */
+/* From dmiddle to dinner and, through Z, to the gradients of the landmarks' queries and keys in their own matrix, which are added. */
 static gboolean middle_back(const RmilNystromShape *s, const RmilNystrom *n, const float *dmiddle, float *dinner, float *dquery,
                             float *dkey, RmilArena *arena, GError **error) {
     const int64_t m = s->landmarks, d = s->width, w = d / s->heads;
@@ -191,7 +191,7 @@ gboolean rmil_nystrom_backward(const RmilNystromShape *s, RmilNystrom *n, const 
     return TRUE;
 }
 
-/* -- what the first token looks at ------------------------------------------------------------------------------------------ */
+/* -- attention of the first token ------------------------------------------------------------------------------------------- */
 
 gboolean rmil_nystrom_first_row(const RmilNystromShape *s, const RmilNystrom *n, RmilArena *arena, float *row, GError **error) {
     const int64_t m = s->landmarks, d = s->width, w = d / s->heads;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ResNet-50 that learns as ONNX: its norms stay nodes. */
+/* Trainable ResNet-50 as ONNX: batch norms stay nodes. */
 #include "onnx.h"
 
 #include "encoder/encoder-onnx.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model as an ONNX file: its inputs, its tensors, and what it says. */
+/* A model as an ONNX file: its inputs, tensors and outputs. */
 #include "onnx.h"
 
 #include "modelfile.h"
@@ -45,10 +45,10 @@ const char *rmil_onnx_parameter(RmilOnnx *onnx, const char *name, ...) {
             return rmil_onnx_tensor(onnx, full, RMIL_ONNX_FLOAT, parameter->rank, parameter->shape, model->parameters + parameter->offset,
                                     (gsize)parameter->count * sizeof(float));
     }
-    g_assert_not_reached(); /* graphs name the tensors of their own layout */
+    g_assert_not_reached(); /* graphs name only tensors of their own layout */
 }
 
-/* -- what it says --------------------------------------------------------------------------------------------------------------- */
+/* -- outputs -------------------------------------------------------------------------------------------------------------------- */
 
 /* S_b = Π_{l ≤ b} (1 − sigmoid(z_l)) = exp(−Σ_{l ≤ b} softplus(z_l)), and the risk −Σ S. */
 static void add_survival(RmilOnnx *onnx, const char *logits, int64_t bins) {
@@ -61,7 +61,7 @@ static void add_survival(RmilOnnx *onnx, const char *logits, int64_t bins) {
     rmil_onnx_output(onnx, "Neg", rmil_onnx_node(onnx, "ReduceSum", survival, NULL), "risk", 1, &one);
 }
 
-/* What the model says, by its task. */
+/* The outputs, by task. */
 static void add_answer(RmilOnnx *onnx, const char *logits) {
     const RmilModelConfig *config = &model_of(onnx)->config;
     const int64_t count = rmil_model_outputs(config);

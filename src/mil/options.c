@@ -12,7 +12,7 @@ static const RmilOption common[] = {
     {0},
 };
 
-/* Of survival: every model has them, and only files of models of survival. */
+/* Survival options: every model has them, but only files of survival models contain them. */
 static const char *const survival_losses[] = {"hazard", "cox", NULL};
 static const RmilOption survival[] = {
     {RMIL_WORD("survival-loss", "survival_loss", RMIL_SURVIVAL_HAZARD, survival_losses, "NAME",
@@ -27,8 +27,8 @@ static const RmilOption survival[] = {
 /* -- the table ---------------------------------------------------------------------------------------------------------- */
 typedef struct {
     GArray *options;   /* RmilOption, offset from RmilModelConfig; in the order of model files */
-    GHashTable *bases; /* an owner's rows -> where its own struct lies in RmilModelConfig */
-    gsize next;        /* what is free behind them */
+    GHashTable *bases; /* an owner's rows -> offset of its own struct in RmilModelConfig */
+    gsize next;        /* next free offset */
 } Table;
 
 static const RmilOption *find(const RmilOption *rows, const char *key) {
@@ -37,7 +37,7 @@ static const RmilOption *find(const RmilOption *rows, const char *key) {
     return NULL;
 }
 
-/* Who takes the key: models, or guides; NULL: every model. */
+/* The owners of the key: models, or guides; NULL: every model. */
 static char *owners_of(const char *key) {
     gboolean all = TRUE;
     GString *out = g_string_new(NULL);
@@ -51,7 +51,7 @@ static char *owners_of(const char *key) {
     return g_string_free(out, all || !out->len) /* all: NULL */;
 }
 
-/* "256 for abmil, dsmil; 512 for clam-sb, clam-mb": where models differ; else NULL. */
+/* "256 for abmil, dsmil; 512 for clam-sb, clam-mb": if models differ; else NULL. */
 static char *usual_of(const char *key) {
     g_autoptr(GString) out = g_string_new(NULL);
     double last = NAN;
@@ -97,7 +97,7 @@ static const Table *table_of_all(void) {
         add(&table, survival);
         for (const RmilModelClass *const *class = rmil_model_classes(); *class; class ++) add(&table, (*class)->options);
         for (int g = 0; rmil_guide_classes[g]; g++) add(&table, rmil_guide_classes[g]->options);
-        g_assert(table.next <= sizeof(RmilModelConfig)); /* else RMIL_MODEL_OWN in mil.h is too small for all models' options */
+        g_assert(table.next <= sizeof(RmilModelConfig)); /* else RMIL_MODEL_OWN in mil.h is too small for the options of all models */
         g_array_sort(table.options, by_place);
         g_once_init_leave(&done, 1);
     }
@@ -120,7 +120,7 @@ gpointer rmil_model_own(const RmilModelConfig *config) { return own(config, rmil
 gpointer rmil_guide_own(const RmilModelConfig *config) { return own(config, rmil_guide_class(config->guide)->options); }
 
 /* -- a configuration ---------------------------------------------------------------------------------------------------- */
-/* The row of the configuration's model or guide; NULL: neither takes the key. */
+/* The row of the configuration's model or guide; NULL: neither has the key. */
 static const RmilOption *taken(const RmilModelConfig *config, const char *key) {
     const RmilModelClass *class = rmil_model_class(config->model, NULL);
     const RmilGuideClass *guide = rmil_guide_class(config->guide);
@@ -148,7 +148,7 @@ gboolean rmil_model_config_init(RmilModelConfig *config, const char *model, Rmil
     return TRUE;
 }
 
-/* Does the model take the task, and is the task one? */
+/* Is the task valid, and does the model support it? */
 static gboolean check_task(const RmilModelClass *class, const RmilTask *task, GError **error) {
     static const int takes[] = {RMIL_TAKES_CLASSES, RMIL_TAKES_SURVIVAL, RMIL_TAKES_NUMBER};
     const gboolean classes = task->kind == RMIL_TASK_CLASSES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A classifier of single patches by their pixels: ResNet-50, fine-tuned on patch labels alone, and a linear head: the paper's fully
- * supervised system (Multimedia Appendix 4). Its step takes the features that the network makes of tiles; that they come from pixels is
- * the business of cnn-features.c and cnn-train.c. */
+/* A classifier of single patches from their pixels: ResNet-50, fine-tuned on patch labels only, and a linear head: the paper's fully
+ * supervised system (Multimedia Appendix 4). Its step takes the features that the network computes from tiles; pixels are handled in
+ * cnn-features.c and cnn-train.c. */
 #include "cnn.h"
 #include "onnx.h"
 
@@ -50,7 +50,7 @@ static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
         const RmilNetworkTensor *t = &g_array_index(tensors, RmilNetworkTensor, i);
         const gboolean head = t->stage > RMIL_STAGES;
         const RmilInit init = !t->inputs ? RMIL_INIT_CONSTANT : head ? RMIL_INIT_UNIFORM : RMIL_INIT_NORMAL;
-        /* convolutions: He et al. 2015, by what their outputs reach, as torchvision has it */
+        /* convolutions: He et al. 2015, fan_out, as in torchvision */
         const double fan = t->rank == 4 ? (double)(t->shape[0] * t->shape[2] * t->shape[3]) : (double)t->inputs;
         const double scale = !t->inputs ? (double)t->usual : head ? 1 / sqrt(fan) : sqrt(2 / fan);
         const int at = rmil_parameter_add_shape(layout, init, scale, t->rank, t->shape, t->name);

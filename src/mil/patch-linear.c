@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A classifier of single patches on frozen features, trained by patch labels alone: o = X Wᵀ + b, or by way of one hidden layer,
- * R = relu(X W1ᵀ + b1) (docs/models.md, Patch classifiers). All that follows from o is patch.c's; what comes back is ∂L/∂o, d. X enters
- * two products a step: without a hidden layer ∂W = dᵀ X, with one ∂W1 = dZᵀ X, dZ = 1[R > 0] ∘ Σ_c d_c w_cᵀ (masked.h). */
+/* A classifier of single patches on frozen features, trained only on patch labels: o = X Wᵀ + b, or with one hidden layer, R = relu(X W1ᵀ +
+ * b1) (docs/models.md, Patch classifiers). Everything after o is in patch.c, which returns d = ∂L/∂o. X enters two products per step:
+ * without a hidden layer ∂W = dᵀ X, with one ∂W1 = dZᵀ X, dZ = 1[R > 0] ∘ Σ_c d_c w_cᵀ (masked.h). */
 #include "patch.h"
 
 #include "gemm.h"
@@ -11,11 +11,11 @@
 
 #include <string.h>
 
-/* With a hidden layer the classifier comes behind it. */
+/* With a hidden layer the classifier comes after it. */
 enum { W1, B1 };
 static int weight_of(const RmilModelConfig *config) { return config->patch_hidden ? 2 : 0; }
 
-/* Rows of X and R per block: large enough for the products, small enough to stay near the processor. */
+/* Rows of X and R per block: large enough for efficient products, small enough to stay in the cache. */
 #define ROWS 512
 
 static void layout(const RmilModelConfig *config, RmilParameterLayout *layout) {
@@ -33,9 +33,9 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
 
 typedef struct {
     int outputs;
-    float *o, *slope; /* outputs × K; slope: asked for where there is a way back */
+    float *o, *slope; /* outputs × K; slope: only if there is a backward pass */
     float *z;         /* K × outputs, without a hidden layer */
-    float *r;         /* K × hidden; no way back: one block */
+    float *r;         /* K × hidden; no backward pass: one block */
     RmilPatchPool pool;
 } Work;
 
@@ -79,7 +79,7 @@ static gboolean backward_plain(const RmilStep *step, const Work *w, RmilArena *a
     return rmil_features_backward(&x, w->z, n, n, FALSE, rmil_step_gradient(step, 0), arena, error);
 }
 
-/* One block's share of ∂b1 by one output: b (n floats) += Σ_k 1[R_k > 0] d_k w. */
+/* One block's share of ∂b1 from one output: b (n floats) += Σ_k 1[R_k > 0] d_k w. */
 RMIL_CLONES static void hidden_bias(const float *r, int64_t rows, int64_t n, const float *d, const float *weight, float *b) {
     for (int64_t k = 0; k < rows; k++) {
         const float dk = d[k], *row = r + k * n;

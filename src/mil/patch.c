@@ -26,7 +26,7 @@ double rmil_patch_weight(const RmilPatchKnown *known, const RmilBag *bag, int cl
     return 1 / (double)of / (!one && known->outside >= 0 && others > 0 ? 2 : 1);
 }
 
-/* One sentence of why training cannot begin. */
+/* One sentence that says why training cannot start. */
 static gboolean refuse(const RmilModelConfig *config, int class, int64_t slides, GError **error) {
     const RmilTask *task = &config->task;
     g_autofree char *of = rmil_task_is_plain(task) ? g_strdup("positive training slides")
@@ -41,7 +41,7 @@ gboolean rmil_patch_slides(const RmilModelConfig *config, RmilTrainSlides *slide
                            GError **error) {
     const RmilTask *task = &config->task;
     int64_t of_class[RMIL_CLASSES_MOST] = {0}, kept_of[RMIL_CLASSES_MOST] = {0}, count = 0, lesions = 0, silent = 0;
-    if (task->kind != RMIL_TASK_CLASSES) return TRUE; /* which its configuration will be told */
+    if (task->kind != RMIL_TASK_CLASSES) return TRUE; /* the configuration's check reports this */
     for (int64_t i = 0; i < slides->train_count; i++) {
         const int64_t slide = slides->train[i];
         const RmilTarget *target = &slides->targets[slide];
@@ -107,14 +107,14 @@ void rmil_patch_relative(const RmilModelConfig *config, const float *o, int64_t 
     }
 }
 
-/* Does patch a stand above b? Of equal ones the first does; a NaN stands above all, so that it shows. */
+/* Does patch a rank above b? If equal, the first does; a NaN ranks above all, so that it is noticed. */
 static gboolean above(const float *v, int64_t a, int64_t b) {
     const gboolean odd = isnan(v[a]), other = isnan(v[b]);
     if (odd || other) return odd && (!other || a < b);
     return v[a] > v[b] || (v[a] == v[b] && a < b);
 }
 
-/* heap[0] is the lowest of n: moves what lies at i down to its place. */
+/* heap[0] is the lowest of n: moves element i down to its place. */
 static void sink(const float *v, int64_t *heap, int64_t n, int64_t i) {
     for (int64_t child; (child = 2 * i + 1) < n; i = child) {
         if (child + 1 < n && above(v, heap[child], heap[child + 1])) child++;
@@ -132,7 +132,7 @@ static void highest(const float *v, int64_t count, int64_t *heap, int64_t n) {
         if (above(v, k, heap[0])) heap[0] = k, sink(v, heap, n, 0);
 }
 
-/* From ∂L/∂z (slide) to ∂L/∂o (outputs × K), by way of l; top: outputs × n. */
+/* From ∂L/∂z (slide) to ∂L/∂o (outputs × K), through l; top: outputs × n. */
 static void pool_back(const RmilModelConfig *config, const double *slope, const int64_t *top, int64_t n, int64_t count, float *out) {
     const int outputs = rmil_model_outputs(config);
     memset(out, 0, (size_t)(outputs * count) * sizeof *out);
@@ -146,7 +146,7 @@ static void pool_back(const RmilModelConfig *config, const double *slope, const 
         }
 }
 
-/* -- what maps show ------------------------------------------------------------------------------------------------------ */
+/* -- scores and attention for maps --------------------------------------------------------------------------------------- */
 /* log Σ_c exp o_c of patch k. */
 static double log_sum(const float *o, int outputs, int64_t count, int64_t k) {
     double z[RMIL_OUTPUTS_MOST];
@@ -154,7 +154,7 @@ static double log_sum(const float *o, int outputs, int64_t count, int64_t k) {
     return rmil_cross_entropy(z, outputs, 0, NULL) + z[0];
 }
 
-/* In logarithms, which stay finite where all probabilities vanish: a = softmax over patches of log p. */
+/* In logarithms, which stay finite if all probabilities vanish: a = softmax over patches of log p. */
 gboolean rmil_patch_attention(const RmilModelConfig *config, const float *o, int64_t count, float *a, RmilArena *arena, GError **error) {
     const int outputs = rmil_model_outputs(config);
     double *p = rmil_arena_take(arena, 2 * count, sizeof *p, error), *sums = p + count;
@@ -207,7 +207,7 @@ void rmil_patch_settle(const RmilStep *step, const float *o, const RmilPatchPool
 }
 
 /* -- the graph ----------------------------------------------------------------------------------------------------------- */
-/* An operator along one axis, which stays as 1. */
+/* An operator along one axis, which stays as an axis of length 1. */
 static const char *along(RmilOnnx *onnx, const char *operator, const char * x, int64_t axis) {
     const char *y = rmil_onnx_node(onnx, operator, x, NULL);
     rmil_onnx_ints(onnx, "axes", 1, &axis);
@@ -226,7 +226,7 @@ static const char *pooled(RmilOnnx *onnx, const char *l, int64_t top) {
     const char *patches = rmil_onnx_node(onnx, "Gather", rmil_onnx_node(onnx, "Shape", l, NULL), RMIL_ONNX_WHOLES(onnx, 1), NULL);
     const char *count = rmil_onnx_node(onnx, "Min", patches, RMIL_ONNX_WHOLES(onnx, top), NULL);
     const char *values = rmil_onnx_node(onnx, "TopK", l, count, NULL);
-    rmil_onnx_another_output(onnx); /* their places */
+    rmil_onnx_another_output(onnx); /* their indices */
     rmil_onnx_int(onnx, "axis", 1);
     return along(onnx, "ReduceMean", values, 1);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pseudo-inverses by iteration. */
+/* Iterative pseudo-inverses. */
 #include "pinv.h"
 
 #include "gemm.h"
 
 #include <string.h>
 
-/* The largest sums, and where they are: row of matrix `row / m`, and column likewise. The first of equal ones. */
+/* The largest sums, and where they are: row `row % m` of matrix `row / m`, and likewise for the column. The first if equal. */
 typedef struct {
     double row_sum, column_sum;
     int64_t row, column;
@@ -50,7 +50,7 @@ static void from_diagonal(float *x, int64_t m, float value) {
     for (int64_t i = 0; i < m; i++) x[i * m + i] += value;
 }
 
-/* What one step makes of z: y = a z, p = 7 I − y, q = 15 I − y p, r = 13 I − y q, next = z r / 4. */
+/* Intermediate results of one step from z: y = a z, p = 7 I − y, q = 15 I − y p, r = 13 I − y q, next = z r / 4. */
 typedef struct {
     float *y, *p, *q, *r;
 } Step;
@@ -100,11 +100,11 @@ static gboolean come_back(const float *a, const float *z, int64_t m, const Step 
     if (!multiply(m, FALSE, TRUE, 0.25F, dnext, s->r, 0, dz, error) || !multiply(m, TRUE, FALSE, 0.25F, z, dnext, 0, dr, error) ||
         !multiply(m, FALSE, TRUE, -1, dr, s->q, 0, dy, error) || !multiply(m, TRUE, FALSE, -1, s->y, dr, 0, dq, error) ||
         !multiply(m, FALSE, TRUE, -1, dq, s->p, 1, dy, error) || !multiply(m, TRUE, FALSE, 1, s->y, dq, 1, dy, error))
-        return FALSE; /* dp = −yᵀ dq, and y enters p with −1 */
+        return FALSE; /* dp = −yᵀ dq, and y enters p with factor −1 */
     return multiply(m, FALSE, TRUE, 1, dy, z, 1, da, error) && multiply(m, TRUE, FALSE, 1, a, dy, 1, dz, error);
 }
 
-/* From the slope of Z₀ = Aᵀ / (c r): to A, and *scale, the slope of 1 / (c r). */
+/* From the slope of Z₀ = Aᵀ / (c r) to that of A, and *scale, the slope of 1 / (c r). */
 static void begin_back(const float *a, int64_t m, const Largest *most, const float *dz, float *da, double *scale) {
     const double share = 1 / (most->row_sum * most->column_sum);
     for (int64_t i = 0; i < m; i++)
@@ -137,7 +137,7 @@ gboolean rmil_pinv_backward(const float *a, int64_t count, int64_t m, int steps,
         }
         begin_back(matrix, m, &most, slope, da + h * size, &scale);
     }
-    /* 1 / (c r) falls with c and r, whose slopes are those of one row and of one column */
+    /* the slopes of c and r are those of one row and one column */
     const double share = -scale / (most.row_sum * most.column_sum);
     const int64_t h = most.column / m, column = most.column % m;
     for (int64_t j = 0; j < m; j++) da[most.row * m + j] += (float)(share / most.row_sum);

@@ -11,7 +11,7 @@ static const int sizes[SIZES] = {7, 5, 3};
 int rmil_ppeg_layout(RmilParameterLayout *layout, const char *name, int64_t d) {
     int first = -1;
     for (int k = 0; k < SIZES; k++) {
-        const double bound = 1 / (double)sizes[k]; /* 1/√(size²), as PyTorch begins with it */
+        const double bound = 1 / (double)sizes[k]; /* 1/√(size²), PyTorch's initial bound */
         g_autofree char *part = k ? g_strdup_printf("%s.proj%d", name, k) : g_strdup_printf("%s.proj", name);
         g_autofree char *weight = g_strconcat(part, ".weight", NULL);
         const int at = rmil_parameter_add_shape(layout, RMIL_INIT_UNIFORM, bound, 4, (const int64_t[]){d, 1, sizes[k], sizes[k]}, weight);
@@ -21,13 +21,13 @@ int rmil_ppeg_layout(RmilParameterLayout *layout, const char *name, int64_t d) {
     return first;
 }
 
-/* Tap of the wide kernel that tap (y, x) of kernel k is. */
+/* Tap of the wide kernel that corresponds to tap (y, x) of kernel k. */
 static int64_t tap_of(int k, int64_t y, int64_t x) {
     const int64_t off = HALF - sizes[k] / 2;
     return (y + off) * WIDE + x + off;
 }
 
-/* kernel: 49 × d, the token itself included; bias: d. */
+/* kernel: 49 × d, including the token itself; bias: d. */
 static void merge(const RmilStep *step, int first, int64_t d, float *kernel, float *bias) {
     memset(kernel, 0, (size_t)(TAPS * d) * sizeof *kernel);
     memset(bias, 0, (size_t)d * sizeof *bias);
@@ -47,7 +47,7 @@ RMIL_CLONES static void add_product(const float *restrict a, const float *restri
     for (int64_t i = 0; i < n; i++) y[i] += a[i] * b[i];
 }
 
-/* y[at] += kernel[tap] ∘ x[at + tap]; turned: kernel[tap] ∘ x[at − tap], the way back. */
+/* y[at] += kernel[tap] ∘ x[at + tap]; turned: kernel[tap] ∘ x[at − tap], for the backward pass. */
 static void convolve(const float *kernel, const float *x, int64_t side, int64_t d, gboolean turned, float *y) {
     for (int64_t row = 0; row < side; row++)
         for (int64_t column = 0; column < side; column++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TransMIL's pyramid position encoding (PPEG, Shao et al. 2021): over a square grid of tokens, each channel by itself, the token plus
- * convolutions of 7 × 7, 5 × 5 and 3 × 3 with zeros beyond the border. They are linear, so that one kernel of 7 × 7 is all three and the
- * token. */
+/* TransMIL's pyramid position encoding (PPEG, Shao et al. 2021) over a square grid of tokens, channel by channel: the token plus
+ * convolutions of 7 × 7, 5 × 5 and 3 × 3, with zeros beyond the border. They are linear, so that a single 7 × 7 kernel does all three and
+ * the token. */
 #ifndef RMIL_MIL_PPEG_H
 #define RMIL_MIL_PPEG_H
 
@@ -10,7 +10,7 @@
 enum { RMIL_PPEG_TENSORS = 6 };
 /* Adds NAME.proj, .proj1 and .proj2, weight (d × 1 × size × size) and bias; returns the index of the first. */
 int rmil_ppeg_layout(RmilParameterLayout *layout, const char *name, int64_t d);
-/* x and y: side² × d, y another array than x. first: index of the first tensor. */
+/* x and y: side² × d, must be different arrays. first: index of the first tensor. */
 gboolean rmil_ppeg_forward(const RmilStep *step, int first, const float *x, int64_t side, int64_t d, float *y, RmilArena *arena,
                            GError **error);
 /* From dy to dx, overwritten; the tensors' gradients are overwritten, too. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model, or several as one, say of a bag. */
+/* Predictions of one model, or of several as one, for a bag. */
 #include "loss.h"
 
 #include <math.h>
@@ -7,13 +7,13 @@
 
 int rmil_model_rows(const RmilModel *model) { return rmil_model_config_rows(&model->config); }
 
-/* The row that stands for all where none is asked for; −1: their mean. */
+/* The row used if none is requested; −1: the mean of all. */
 static int usual_row(const RmilModelConfig *config, const RmilPrediction *prediction) {
     if (config->task.kind != RMIL_TASK_CLASSES) return -1;
     return config->task.classes == 2 ? 1 : prediction->predicted;
 }
 
-/* out (count) = a row of all (rows × count), or the mean of rows. */
+/* out (count) = one row of all (rows × count), or the mean of the rows. */
 static void pick(const float *all, int rows, int64_t count, int row, float *out) {
     if (row >= 0) {
         memcpy(out, all + row * count, (size_t)count * sizeof *out);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The paper's rank loss over all pairs.
  *
- * With x = σ (s_i − m) of annotated and y = σ s_j of other patches it sums f(x − y) = softplus(y − x) and its slope. f is analytic but
- * for poles at ±iπ, so on bins of width 1 its Chebyshev interpolant of NODES nodes is exact to about 12.6^−NODES, relative to
- * f's size there. A grid common to both sides makes every pair of bins at the same distance share one NODES × NODES table:
- *   Σ f = Σ_bins A, B  u_Aᵀ F_(A−B) w_B,   u_A: Σ over the patches in A of the Lagrange polynomials at their x, w_B likewise,
- * and the slopes come back by evaluating F' w and F'ᵀ u at the patches. Far below 0, f is −d and its slope −1 to all digits;
- * far above it is 0. Cost: one pass over the patches to gather, one to give back. */
+ * With x = σ (s_i − m) of annotated and y = σ s_j of other patches it sums f(x − y) = softplus(y − x) and its slope. f is analytic except
+ * for poles at ±iπ, so on bins of width 1 its Chebyshev interpolant with NODES nodes is exact to about 12.6^−NODES, relative to f's size
+ * there. With a common grid for both sides, all pairs of bins at the same distance share one NODES × NODES table:
+ *   Σ f = Σ_bins A, B  u_Aᵀ F_(A−B) w_B,   u_A: Σ over the patches in A of the Lagrange polynomials at their x,
+ * w_B likewise. The slopes are found by evaluating F' w and F'ᵀ u at the patches. Far below 0, f is −d and its slope −1 to all digits; far
+ * above it is 0. Cost: one pass over the patches to gather, one to evaluate. */
 #include "rank.h"
 
 #include <math.h>
 #include <string.h>
 
 #define NODES 8
-#define FAR_BELOW 40 /* bins: e^−40 is nothing beside 40 in double precision */
-#define FAR_ABOVE 60 /* e^−60 is nothing at all */
+#define FAR_BELOW 40 /* bins: e^−40 is negligible beside 40 in double precision */
+#define FAR_ABOVE 60 /* e^−60 is negligible */
 #define FEW_PAIRS 4096
 #define DENSE_BINS ((int64_t)1 << 18)
 
@@ -25,7 +25,7 @@ static double softplus(double x, double *slope) {
     return MAX(x, 0) + log1p(e);
 }
 
-/* What a patch of the side counts beside the others of it; equal ones are divided by their number at the end. */
+/* Weight of a patch within its side; equal weights are divided by their number at the end. */
 static double weight_of(const RmilRankSide *side, int64_t i) { return side->weights ? side->weights[i] : 1; }
 static double divisor(const RmilRankSide *side) { return side->weights ? 1 : (double)side->count; }
 
@@ -56,11 +56,11 @@ typedef struct {
     int64_t count;
     double scale, shift;  /* position on the grid: scale · s + shift, ≥ 0 */
     int64_t bins;         /* occupied ones, ascending */
-    int64_t *bin;         /* bins */
+    int64_t *bin;         /* occupied bins */
     double *weights;      /* bins × NODES: gathered at the nodes */
     double *slopes;       /* bins × NODES: Σ f' at the nodes, then Chebyshev coefficients */
-    double *values;       /* likewise Σ f, where it is asked for; else NULL */
-    double *number, *sum; /* bins + 1: patches in this bin and those above it, by weight, and the sum of their positions */
+    double *values;       /* likewise Σ f, if wanted; else NULL */
+    double *number, *sum; /* bins + 1: weight of the patches in this bin and those above it, and the weighted sum of their positions */
     int32_t *slot;        /* count: index of each patch's bin */
 } Side;
 
@@ -84,7 +84,7 @@ static int by_value(gconstpointer a, gconstpointer b) {
     return (x > y) - (x < y);
 }
 
-/* Finds the occupied bins and every patch's slot: by a table where the grid is small, else by sorting. */
+/* Finds the occupied bins and every patch's slot: with a table if the grid is small, else by sorting. */
 static gboolean find_bins(Side *side, int64_t grid, RmilArena *arena, GError **error) {
     side->slot = rmil_arena_take(arena, side->count, sizeof *side->slot, error);
     side->bin = side->slot ? rmil_arena_take(arena, MIN(side->count, grid), sizeof *side->bin, error) : NULL;
@@ -112,7 +112,7 @@ static gboolean find_bins(Side *side, int64_t grid, RmilArena *arena, GError **e
     return TRUE;
 }
 
-/* Σ T_k over the patches of each bin, turned into weights of the nodes; numbers and sums for the far side. */
+/* Σ T_k over the patches of each bin, turned into weights of the nodes; numbers and sums for distant bins. */
 static gboolean gather(Side *side, const Nodes *nodes, int64_t grid, gboolean values, RmilArena *arena, GError **error) {
     if (!find_bins(side, grid, arena, error)) return FALSE;
     const size_t bytes = (size_t)(side->bins * NODES) * sizeof(double), column = (size_t)(side->bins + 1) * sizeof(double);
@@ -155,8 +155,8 @@ static gboolean gather(Side *side, const Nodes *nodes, int64_t grid, gboolean va
     return TRUE;
 }
 
-/* out[i] = factor × what the nodes (bins × NODES, overwritten) say at patch i, times its weight where asked: Clenshaw's recurrence on its
- * bin's coefficients. */
+/* out[i] = factor × the interpolant of the nodes (bins × NODES, overwritten) at patch i, times its weight if requested: Clenshaw's
+ * recurrence on the coefficients of its bin. */
 static void give_back(const Side *side, const Nodes *nodes, double *at_nodes, double factor, gboolean weighted, double *out) {
     for (int64_t b = 0; b < side->bins; b++) {
         double values[NODES], *slope = at_nodes + b * NODES;
@@ -217,7 +217,7 @@ static void near_values(const Table *table, const double *u, double *vy) {
         for (int b = 0; b < NODES; b++) vy[b] += table->value[a][b] * u[a];
 }
 
-/* What annotated patches far below say of the others, f = y − x at every node of y. */
+/* What annotated patches far below contribute to each of the others: f = y − x, at every node of y. */
 static void far_values(const Side *p, const Side *n, const Nodes *nodes) {
     for (int64_t b = 0, below = 0; b < n->bins; b++) {
         while (below < p->bins && p->bin[below] < n->bin[b] - FAR_BELOW) below++;
@@ -307,7 +307,7 @@ gboolean rmil_rank_push(const RmilRankSide *annotated, const RmilRankSide *other
     lone.slopes = asked.slopes = NULL, asked.losses = each;
     gboolean done = rmil_rank_loss(&lone, &asked, sigma, margin, arena, loss, error);
     for (int64_t j = 0; done && j < n; j++) {
-        each[j] = fmax(each[j], 0); /* interpolation may leave a loss of nothing just below it */
+        each[j] = fmax(each[j], 0); /* interpolation may give slightly less than 0 */
         sum += weight_of(others, j) / divisor(others) * pow(each[j], p);
     }
     const double norm = pow(sum, 1 / p);

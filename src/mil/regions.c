@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A million tiles a side is far beyond any slide. */
+/* A million tiles per side is far more than any slide has. */
 #define SIDE_BITS 20
 #define CELL_BITS 16
 
@@ -25,7 +25,7 @@ static int by_value(const void *x, const void *y) {
     return a < b ? -1 : a > b;
 }
 
-/* The least distance between different values of one axis; infinite when there is one value alone. */
+/* The smallest distance between different values of one axis; infinite if there is only one value. */
 static double least_step(const int64_t *coords, int64_t count, int axis, int64_t *sorted) {
     double least = INFINITY;
     for (int64_t i = 0; i < count; i++) sorted[i] = coords[2 * i + axis];
@@ -41,11 +41,11 @@ static gboolean tile_side(const RmilBag *bag, RmilArena *arena, double *side, GE
     int64_t *sorted = rmil_arena_take(arena, bag->count, sizeof *sorted, error);
     if (!sorted) return FALSE;
     *side = fmin(least_step(bag->coords, bag->count, 0, sorted), least_step(bag->coords, bag->count, 1, sorted));
-    if (!isfinite(*side)) *side = 1; /* one patch, or all of them in one place */
+    if (!isfinite(*side)) *side = 1; /* one patch, or all in one place */
     return TRUE;
 }
 
-/* Column and row of every patch on the grid, and from them its place. */
+/* The grid column and row of every patch, and from them its region and cell. */
 static gboolean place(const RmilBag *bag, double side, int64_t rows, int64_t columns, Place *places, GError **error) {
     double corner[2] = {INFINITY, INFINITY};
     const int64_t extent[2] = {columns, rows};

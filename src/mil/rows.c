@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Rows whose float sums go into double ones. */
+/* Rows per float sum, before it is added to the double sums. */
 #define TILE 256
 
 RMIL_CLONES double rmil_dot(const float *x, const float *y, int64_t n) {

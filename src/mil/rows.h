@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passes over the rows of a matrix and small products with one vector, fused and vectorised. Matrices are row-major,
- * and dense where no ldx is asked for. */
+/* Fused, vectorised passes over the rows of a matrix, and small products with one vector. Matrices are row-major, and dense unless there is
+ * an ldx. */
 #ifndef RMIL_MIL_ROWS_H
 #define RMIL_MIL_ROWS_H
 
@@ -14,7 +14,7 @@ void rmil_transposed_vector(const float *w, int64_t m, int64_t n, const float *x
 /* G (m × n) = x yᵀ; with `more`, G += … */
 void rmil_outer(const float *x, int64_t m, const float *y, int64_t n, gboolean more, float *g);
 
-/* x = relu(x + b), rows × n, ldx floats from row to row (as everywhere where ldx is a parameter). */
+/* x = relu(x + b), rows × n, ldx floats from row to row (as for every ldx below). */
 void rmil_rows_relu(float *x, int64_t ldx, int64_t rows, int64_t n, const float *b);
 /* x += b */
 void rmil_rows_add(float *x, int64_t rows, int64_t n, const float *b);
@@ -25,9 +25,9 @@ void rmil_rows_pool(const float *x, int64_t ldx, int64_t rows, int64_t n, const 
 /* g (n) += Σ_k x_k */
 void rmil_rows_sum(const float *x, int64_t rows, int64_t n, float *g);
 
-/* Inverted dropout of rows × n: an entry stays with probability 1 − config.dropout and is then divided by it. The draws
- * depend on the step's seed and stream, on `site` (which layer) and on the row's number, first + k, alone. Does nothing
- * outside training. Returns the factor of those that stay. */
+/* Inverted dropout of rows × n: an entry stays with probability 1 − config.dropout and is then divided by it. The draws depend only on the
+ * step's seed and stream, on `site` (which layer) and on the row's number, first + k. Does nothing outside training. Returns the factor of
+ * the entries that stay. */
 float rmil_dropout(const RmilStep *step, int site, int64_t first, int64_t rows, int64_t n, float *x, int64_t ldx);
 
 #endif

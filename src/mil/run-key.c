@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The identity of a training run: SHA-256 of all that is small, and of a faster digest of all that is large. */
+/* The identity of a training run: SHA-256 of everything small, and of a faster digest of everything large. */
 #include "run-key.h"
 
 #include "bag/digest.h"
@@ -51,7 +51,7 @@ char *rmil_run_key(const RmilModelConfig *model, const RmilTrainConfig *train, c
     for (const RmilOption *option = rmil_trainer_options; option->key; option++) {
         const double value = rmil_option_get(option, train);
         if (!rmil_option_said(option, train)) continue;
-        if (option->offset == offsetof(RmilTrainConfig, epochs)) continue; /* a run may be prolonged */
+        if (option->offset == offsetof(RmilTrainConfig, epochs)) continue; /* a run may be extended */
         if (option->type == RMIL_OPTION_NUMBER) g_string_append_printf(protocol, "%a ", value);
         else g_string_append_printf(protocol, "%" G_GINT64_FORMAT " ", (int64_t)value);
     }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Entries of one block of the attention matrix: 257 × 257 in one piece, long sequences in strips. */
+/* Entries per block of the attention matrix: 257 × 257 in one piece, long sequences in strips. */
 #define BLOCK ((int64_t)1 << 18)
 
 static int64_t block_rows(int64_t queries, int64_t keys) { return CLAMP(BLOCK / keys, 1, queries); }
@@ -31,7 +31,7 @@ gboolean rmil_self_attention_forward(const RmilSelfAttention *t, float *out, flo
     return TRUE;
 }
 
-/* p: scores become softmax by their row's log sum; dp: becomes scale · p ∘ (dp − Σ dout ∘ out), the gradient of the scores. */
+/* p: scores become softmax, using their row's log sum; dp: becomes scale · p ∘ (dp − Σ dout ∘ out), the gradient of the scores. */
 RMIL_CLONES static void softmax_back(float *p, float *dp, int64_t rows, int64_t n, float scale, const float *log_sum, const float *out,
                                      const float *dout, int64_t ld, int64_t w) {
     for (int64_t r = 0; r < rows; r++) {
@@ -70,8 +70,8 @@ gboolean rmil_self_attention_backward(const RmilSelfAttention *t, const float *o
     return TRUE;
 }
 
-/* -- the first token alone -------------------------------------------------------------------------------------------------- */
-/* Of one sequence: its query, and of each head the attention and the rows of h as it mixes them. */
+/* -- only the first token --------------------------------------------------------------------------------------------------- */
+/* For one sequence: its query, and for each head the attention and the mix of the rows of h. */
 typedef struct {
     float *q, *p, *mixed; /* width; heads × length; heads × width */
 } First;
@@ -94,7 +94,7 @@ void rmil_first_attention_forward(const RmilFirstAttention *t, float *out, float
         rmil_matrix_vector(t->w, d, d, h, t->b, 1, keep.q);
         for (int64_t a = 0; a < t->heads; a++) {
             const float *wk = t->w + (d + a * w) * d, *wv = t->w + (2 * d + a * w) * d;
-            float *p = keep.p + a * n, *mixed = keep.mixed + a * d; /* mixed holds the query's side of the scores first */
+            float *p = keep.p + a * n, *mixed = keep.mixed + a * d; /* mixed first holds the query's side of the scores */
             rmil_transposed_vector(wk, w, d, keep.q + a * w, FALSE, mixed);
             rmil_rows_dot(h, d, n, d, mixed, 0, p);
             rmil_softmax_rows(p, 1, n, n, 1.0f / sqrtf((float)w), NULL);

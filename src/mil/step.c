@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One bag through a model: forward, its losses, and back. */
+/* One bag through a model: forward, its losses, and backward. */
 #include "guide.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What training takes from the targets of its slides: checks, the order of an epoch, the measure of the validation set. */
+/* What training needs from the targets of its slides: checks, the order of an epoch, the validation metric. */
 #include "targets.h"
 
 #include "loss.h"
@@ -15,7 +15,7 @@ static gboolean refuse_label(const RmilTask *task, const char *id, int label, GE
     return rmil_fail(error, RMIL_ERROR_DATA, "%s: label %d; training takes labels 0 to %d", id, label, task->classes - 1);
 }
 
-/* Of the training set, then of the validation set. */
+/* Index i over the training set, then the validation set. */
 static int64_t slide_at(const RmilTrainSlides *slides, int64_t i) {
     return i < slides->train_count ? slides->train[i] : slides->val[i - slides->train_count];
 }
@@ -69,7 +69,7 @@ gboolean rmil_targets_check(const RmilTask *task, const RmilTrainSlides *slides,
     return task->kind == RMIL_TASK_SURVIVAL ? check_times(slides, error) : check_numbers(slides, error);
 }
 
-/* -- what the model keeps ---------------------------------------------------------------------------------------------------- */
+/* -- learned by the model ---------------------------------------------------------------------------------------------------- */
 static gboolean learn_bins(RmilModelConfig *config, const RmilTrainSlides *slides, GError **error) {
     const int64_t n = slides->train_count;
     g_autofree double *times = g_new(double, n);
@@ -112,7 +112,7 @@ void rmil_targets_draw(const RmilTask *task, const RmilTarget *targets, const in
     for (int c = 1; c < task->classes; c++) first[c] = first[c - 1] + size[c - 1];
     for (int c = 0; c < task->classes; c++) next[c] = first[c] + (c ? size[c] : 0);
     g_autofree int64_t *by_class = g_new(int64_t, count);
-    for (int64_t i = 0; i < count; i++) { /* class 0 in the set's order, the others in reverse: as two classes always were */
+    for (int64_t i = 0; i < count; i++) { /* class 0 in the set's order, the others in reverse, as it always was for two classes */
         const int c = targets[set[i]].label;
         by_class[c ? --next[c] : next[c]++] = set[i];
     }
@@ -122,8 +122,8 @@ void rmil_targets_draw(const RmilTask *task, const RmilTarget *targets, const in
     }
 }
 
-/* -- measure -------------------------------------------------------------------------------------------------------------- */
-/* Of one class against the rest; values: one of each slide. */
+/* -- metric --------------------------------------------------------------------------------------------------------------- */
+/* One class against the rest; values: one per slide. */
 static double auroc(const RmilTarget *targets, const int64_t *slides, int64_t n, int class, const double *values, int *truth) {
     RmilMetrics metrics;
     for (int64_t i = 0; i < n; i++) truth[i] = targets[slides[i]].label == class;

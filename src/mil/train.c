@@ -37,7 +37,7 @@ void rmil_train_config_init(RmilTrainConfig *config) {
     rmil_options_init(rmil_trainer_options, config);
 }
 
-/* Checkpoints may take this share of the time, no more. */
+/* Checkpoints may take at most this share of the time. */
 #define CHECKPOINT_SHARE 0.05
 
 /* -- the crew ------------------------------------------------------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static void ask_threads(RmilTrainer *t) {
     hire(t, next);
 }
 
-/* Where the trainer's model begins, when another one was given for that. */
+/* Starts the model from a given one, if there is one. */
 static gboolean begin_warm(RmilTrainer *t, GError **error) {
     const RmilModel *warm = t->config->warm;
     if (!warm) return TRUE;
@@ -106,13 +106,13 @@ static void release(RmilTrainer *t) {
     rmil_model_free(t->model);
 }
 
-/* Whether training is over after state.epoch epochs. */
+/* Is training over after state.epoch epochs? */
 static gboolean over(const RmilTrainer *t) {
     const RmilTrainConfig *c = t->config;
     return t->state.epoch >= c->epochs || (t->state.waiting >= c->patience && t->state.epoch >= c->warmup);
 }
 
-/* Is the epoch, of those in the history and itself, the one to be kept? */
+/* Is this the best of the epochs so far, to be kept? */
 static gboolean is_best(const RmilTrainer *t, const RmilEpoch *epoch, const GArray *history) {
     if (t->slides.val_count == 0) return TRUE;
     if (!t->config->stop_metric) return epoch->val_loss < t->state.best_loss;
@@ -137,7 +137,7 @@ static gboolean save(const RmilTrainer *t, const char *path, const char *key, co
     return rmil_checkpoint_write(path, key, &t->state, history, arrays, t->stride, error);
 }
 
-/* Loss, its part for the guide, validation, and the epoch that would be kept: what one looks at while training. */
+/* Reports the loss, the guide's part of it, validation, and the best epoch so far. */
 static void note_epoch(const RmilTrainer *t, const RmilEpoch *epoch, const RmilMonitor *monitor) {
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_printf(text, "epoch %" G_GINT64_FORMAT ", loss %.3f", epoch->epoch, epoch->train_loss);
@@ -194,7 +194,7 @@ RmilModel *rmil_train(const RmilModelConfig *model, const RmilTrainConfig *train
     RmilTrainer t = {.config = train, .slides = {bags, targets, train_set, val_set, train_count, val_count}};
     if (!rmil_options_check(rmil_trainer_options, train, error) || !rmil_targets_check(&model->task, &t.slides, error)) return NULL;
     RmilModelConfig config = *model;
-    if (config.dim == 0) config.dim = bags[train_set[0]]->dim; /* of features that the bags have */
+    if (config.dim == 0) config.dim = bags[train_set[0]]->dim; /* from the bags */
     const RmilModelClass *class = rmil_model_class(config.model, error);
     g_autofree int64_t *kept = class ? g_new(int64_t, train_count) : NULL;
     if (!class || (class->patches && !rmil_patch_slides(&config, &t.slides, kept, monitor, error))) return NULL;

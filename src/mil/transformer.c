@@ -14,7 +14,7 @@
 
 enum { NORM1_W, NORM1_B, IN_W, IN_B, OUT_W, OUT_B, NORM2_W, NORM2_B, FC1_W, FC1_B, FC2_W, FC2_B };
 
-/* PyTorch's start: in_proj as xavier_uniform_ does it over all 3 width rows, biases of the attention 0. */
+/* PyTorch's initialisation: in_proj as by xavier_uniform_ over all 3 width rows, attention biases 0. */
 int rmil_block_layout(RmilParameterLayout *layout, const char *prefix, int64_t d) {
     g_autofree char *fc1 = g_strconcat(prefix, ".mlp.fc1", NULL), *fc2 = g_strconcat(prefix, ".mlp.fc2", NULL);
     int first = rmil_parameter_add(layout, RMIL_INIT_CONSTANT, 1, 1, d, 0, 0, "%s.norm1.weight", prefix);
@@ -32,7 +32,7 @@ int rmil_block_layout(RmilParameterLayout *layout, const char *prefix, int64_t d
 
 static int64_t rows_in(const RmilBlockShape *s) { return s->sequences * s->length; }
 static int64_t rows_out(const RmilBlockShape *s) { return s->first_only ? s->sequences : rows_in(s); }
-/* Floats from one row that is asked for to the next, in arrays of all rows. */
+/* Floats from one requested row to the next, in arrays of all rows. */
 static int64_t stride_of(const RmilBlockShape *s) { return s->first_only ? s->length * s->width : s->width; }
 /* Floats from row to row of the MLP's wide arrays. */
 static int64_t wide_of(const RmilBlockShape *s) { return rmil_row_stride(4 * s->width); }
@@ -73,7 +73,7 @@ gboolean rmil_block_scratch_take(const RmilBlockShape *s, RmilArena *arena, Rmil
     return all && (scratch->attention = rmil_arena_floats(arena, rmil_block_attention_scratch(s), error));
 }
 
-/* Of one whole sequence: q, k and v stand side by side in `projected`. */
+/* For one whole sequence: q, k and v are side by side in `projected`. */
 static RmilSelfAttention attention_of(const RmilBlockShape *s, const float *projected, int64_t sequence) {
     const int64_t d = s->width;
     const float *q = projected + sequence * s->length * 3 * d;
@@ -88,7 +88,7 @@ static RmilSelfAttention attention_of(const RmilBlockShape *s, const float *proj
                                .ldk = 3 * d};
 }
 
-/* Of all first tokens; h = LayerNorm₁(x). */
+/* For all first tokens; h = LayerNorm₁(x). */
 static RmilFirstAttention first_attention(const RmilStep *step, int first, const RmilBlockShape *s, const float *h) {
     return (RmilFirstAttention){.sequences = s->sequences,
                                 .length = s->length,
@@ -108,7 +108,7 @@ RMIL_CLONES static void residual(const float *x, int64_t stride, int64_t rows, i
     }
 }
 
-/* c->mixed, of the rows that are needed, from h = LayerNorm₁(x). */
+/* c->mixed, of the needed rows, from h = LayerNorm₁(x). */
 static gboolean attend(const RmilStep *step, int first, const RmilBlockShape *s, const float *h, RmilBlockCache *c, float *scratch,
                        GError **error) {
     const int64_t d = s->width, rows = rows_in(s);
@@ -185,8 +185,8 @@ static gboolean backward_mlp(const RmilStep *step, int first, const RmilBlockSha
     return TRUE;
 }
 
-/* From dmixed, of the rows that were needed, to dh = ∂L/∂LayerNorm₁(x) of all rows, in `dh`; adds in_proj's gradients.
- * h: LayerNorm₁(x). dh may be dmixed: it is written when dmixed has been read. */
+/* From dmixed, of the needed rows, to dh = ∂L/∂LayerNorm₁(x) of all rows, in `dh`; adds in_proj's gradients. h: LayerNorm₁(x). dh may be
+ * dmixed: it is written after dmixed has been read. */
 static gboolean attend_backward(const RmilStep *step, int first, const RmilBlockShape *s, const RmilBlockCache *c,
                                 RmilBlockScratch *scratch, const float *h, const float *dmixed, float *dh, GError **error) {
     const int64_t d = s->width, rows = rows_in(s);
@@ -243,7 +243,7 @@ static const char *onnx_first(RmilOnnx *o, const char *x) {
     return rmil_onnx_node(o, "Slice", x, RMIL_ONNX_WHOLES(o, 0), one, one, NULL);
 }
 
-/* sequences × length × width -> sequences × heads × length × width / heads for keys, the last two axes exchanged for others. */
+/* sequences × length × width -> sequences × heads × length × width / heads; for keys, with the last two axes swapped. */
 static const char *onnx_heads(RmilOnnx *o, const char *x, int64_t width, int64_t heads, gboolean keys) {
     const int64_t as_they_are[] = {0, 2, 1, 3}, exchanged[] = {0, 2, 3, 1};
     x = rmil_onnx_node(o, "Reshape", x, RMIL_ONNX_WHOLES(o, 0, 0, heads, width / heads), NULL);
@@ -259,8 +259,8 @@ static void onnx_thirds(RmilOnnx *o, const char *x, const char *thirds[3]) {
     rmil_onnx_int(o, "axis", 0);
 }
 
-/* Keys stand in rows and queries in columns: softmax(K Qᵀ) over the rows, then Vᵀ times it. The usual way round is what OpenVINO
- * (2026.4) fuses into an operator that is wrong once sequences grow longer than those of its first call. */
+/* Keys are rows and queries columns: softmax(K Qᵀ) over the rows, then Vᵀ times it. OpenVINO (2026.4) fuses the usual order into an
+ * operator that is wrong once sequences are longer than those of its first call. */
 static const char *onnx_attention(RmilOnnx *o, const char *prefix, const char *h, const char *asking, int64_t width, int64_t heads) {
     const int64_t back[] = {0, 3, 1, 2};
     const char *weights[3], *biases[3], *part[3];

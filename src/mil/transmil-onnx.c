@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TransMIL as an ONNX graph: the layers as they are written down, for any number of patches. */
+/* TransMIL as an ONNX graph: the layers in their textbook form, for any number of patches. */
 #include "transmil.h"
 
 #include "nystrom.h"
@@ -13,7 +13,7 @@ typedef struct {
     const char *eye; /* m × m */
 } Graph;
 
-/* Whole numbers of the graph are lists of one. */
+/* Integers in the graph are lists of one element. */
 static const char *two(Graph *g, const char *operator, const char * a, const char *b) { return rmil_onnx_node(g->o, operator, a, b, NULL); }
 static const char *whole(Graph *g, int64_t value) { return RMIL_ONNX_WHOLES(g->o, value); }
 
@@ -100,7 +100,8 @@ static const char *convolve(Graph *g, const char *v, const char *name) {
     return reshape(g, y, 3, (const int64_t[]){g->heads, -1, w});
 }
 
-/* One layer of x (n × d). row: NULL, or gets what the first token takes of each (n), and of the layer that token alone is returned. */
+/* One layer of x (n × d). row: NULL, or receives the first token's attention to each token (n); the layer is then returned for that token
+ * only. */
 static const char *layer(Graph *g, const char *name, const char *x, const char **row) {
     RmilOnnx *o = g->o;
     g_autofree char *norm = g_strconcat(name, ".norm", NULL);
@@ -145,7 +146,7 @@ static const char *positions(Graph *g, const char *x, const char *side) {
     return turn(g, reshape(g, sum, 2, (const int64_t[]){g->d, -1}), 2, (const int64_t[]){1, 0});
 }
 
-/* What is above 0 of the scores (K), as shares; where nothing is, all alike. */
+/* The positive parts of the scores (K), as shares; if none is positive, all are equal. */
 static const char *shares(Graph *g, const char *scores, const char *count) {
     RmilOnnx *o = g->o;
     const char *above = rmil_onnx_node(o, "Relu", scores, NULL), *total = rmil_onnx_node(o, "ReduceSum", above, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TransMIL (Shao et al., NeurIPS 2021; docs/models.md, TransMIL), under the names of the authors' code: patches in their order on a square
- * grid, its end filled up with the first of them; a class token before them; two layers of Nyström attention with the position encoding
- * between; the class token's last value is the slide's. Of the second layer only that token is asked for. */
+/* TransMIL (Shao et al., NeurIPS 2021; docs/models.md, TransMIL), with the names of the authors' code: patches in their order on a square
+ * grid, padded at the end with the first patches; a class token before them; two layers of Nyström attention with the position encoding
+ * between them; the class token's final value is the slide's. The second layer computes only that token. */
 #include "guide.h"
 #include "layernorm.h"
 #include "nystrom.h"
@@ -76,7 +76,7 @@ static void infer(RmilModelConfig *config, int64_t (*shape)(gpointer, const char
     config->hidden = shape(user, "_fc1.0.weight", 0);
     config->dim = shape(user, "_fc1.0.weight", 1);
     own->heads = shape(user, "layer1.attn.res_conv.weight", 0);
-    if (own->heads < 1) own->heads = 0; /* a size that the check refuses */
+    if (own->heads < 1) own->heads = 0; /* a size that the check rejects */
     rmil_model_infer_outputs(config, shape(user, "_fc2.weight", 0));
 }
 
@@ -93,7 +93,7 @@ typedef struct {
     int64_t side, tokens; /* of the grid; side² + 1 */
     Layer layers[2];
     float *last, mean, rstd; /* d: the class token after the norm */
-    float *scores, *shares;  /* K, where somebody asks */
+    float *scores, *shares;  /* K, if requested */
 } Work;
 
 static gboolean take_layer(const RmilStep *step, Work *w, int which, RmilArena *arena, GError **error) {
@@ -111,7 +111,7 @@ static gboolean take_layer(const RmilStep *step, Work *w, int which, RmilArena *
     return rmil_nystrom_take(&layer->shape, &layer->attention, arena, error);
 }
 
-/* y = x + dropout(attention(norm(x)) W_outᵀ + b_out), of the tokens that are asked for. h: tokens × d of scratch. */
+/* y = x + dropout(attention(norm(x)) W_outᵀ + b_out), for the requested tokens. h: tokens × d of scratch. */
 static gboolean forward_layer(const RmilStep *step, Layer *l, int first, int site, float *h, RmilArena *arena, GError **error) {
     const int64_t d = l->shape.width, n = l->shape.length, asked = l->shape.asked;
     rmil_layernorm_forward(l->x, d, n, d, rmil_step_parameter(step, first + NORM_W), rmil_step_parameter(step, first + NORM_B), h, l->mean,
@@ -127,7 +127,7 @@ static gboolean forward_layer(const RmilStep *step, Layer *l, int first, int sit
     return TRUE;
 }
 
-/* relu(X W1ᵀ + b1) behind the class token, and the first of them again behind the last. */
+/* relu(X W1ᵀ + b1) after the class token, and the first patches again after the last. */
 static gboolean fill_tokens(const RmilStep *step, const Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->hidden, block = rmil_features_block(step->bag->precision, ROWS);
     float *tokens = w->layers[0].x, *patches = tokens + d;
@@ -143,7 +143,8 @@ static gboolean fill_tokens(const RmilStep *step, const Work *w, RmilArena *aren
     return TRUE;
 }
 
-/* What the class token takes of each patch in the second layer, of a patch that stands twice both; shares: what is above 0 of it. */
+/* The class token's attention to each patch in the second layer (both copies of a patch that occurs twice are added); shares: its positive
+ * part. */
 static gboolean look(const RmilStep *step, Work *w, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count;
     float *row = rmil_arena_floats(arena, w->tokens, error), *columns = rmil_arena_floats(arena, 2 * k, error);
@@ -180,9 +181,9 @@ static gboolean forward(const RmilStep *step, gpointer work, RmilArena *arena, R
     return (!step->scores && !step->attention) || look(step, w, arena, error);
 }
 
-/* -- the way back -------------------------------------------------------------------------------------------------------------- */
+/* -- backward pass ------------------------------------------------------------------------------------------------------------- */
 
-/* From dy (asked × d, used up) to dx (length × d, overwritten). */
+/* From dy (asked × d, overwritten) to dx (length × d, overwritten). */
 static gboolean backward_layer(const RmilStep *step, Layer *l, int first, int site, float *dy, float *dx, RmilArena *arena,
                                GError **error) {
     const int64_t d = l->shape.width, n = l->shape.length, asked = l->shape.asked, padded = l->shape.landmarks * l->attention.group;
@@ -191,7 +192,7 @@ static gboolean backward_layer(const RmilStep *step, Layer *l, int first, int si
     if (!h || !dout || !dprojected) return FALSE;
     memset(dx, 0, (size_t)(n * d) * sizeof(float));
     memcpy(dx, dy, (size_t)(asked * d) * sizeof(float));
-    rmil_dropout(step, site, 0, asked, d, dy, d); /* the same entries as on the way forward */
+    rmil_dropout(step, site, 0, asked, d, dy, d); /* the same entries as in the forward pass */
     rmil_rows_sum(dy, asked, d, rmil_step_gradient(step, first + OUT_B));
     const float *norm = rmil_step_parameter(step, first + NORM_W);
     if (!rmil_gemm(TRUE, FALSE, d, d, asked, 1, dy, d, l->attention.out, d, 0, rmil_step_gradient(step, first + OUT_W), d, error) ||
@@ -209,7 +210,7 @@ static gboolean backward_layer(const RmilStep *step, Layer *l, int first, int si
     return TRUE;
 }
 
-/* From the tokens' slopes to the first layer's; of a patch that stands twice both are its own. */
+/* From the tokens' slopes to the first layer's; for a patch that occurs twice, both are added. */
 static gboolean backward_tokens(const RmilStep *step, const Work *w, float *dx, RmilArena *arena, GError **error) {
     const int64_t k = step->bag->count, d = step->config->hidden;
     const float *patches = w->layers[0].x + d;
@@ -243,7 +244,7 @@ static gboolean backward(const RmilStep *step, gpointer work, const double *slop
     rmil_layernorm_backward(w->layers[1].y, d, 1, d, rmil_step_parameter(step, LAST_W), &w->mean, &w->rstd, dlast, dy, d,
                             rmil_step_gradient(step, LAST_W), rmil_step_gradient(step, LAST_B));
     if (!backward_layer(step, &w->layers[1], LAYER2, 1, dy, dtokens, arena, error)) return FALSE;
-    memcpy(dx, dtokens, (size_t)d * sizeof(float)); /* the class token passes the grid by */
+    memcpy(dx, dtokens, (size_t)d * sizeof(float)); /* the class token bypasses the grid */
     if (!rmil_ppeg_backward(step, POSITIONS, w->layers[0].y + d, w->side, d, dtokens + d, dx + d, arena, error) ||
         !backward_layer(step, &w->layers[0], LAYER1, 0, dx, dtokens, arena, error))
         return FALSE;

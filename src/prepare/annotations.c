@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The annotation of a row: what it is counted from, and what is doubtful about it. */
+/* The annotation of a row: its origin of coordinates, and what is doubtful about it. */
 #include "prepare-private.h"
 
-/* The slide of a row for its scanned area alone: its resolution does not matter. NULL: not needed, or not to be had. */
+/* Opens a row's slide only for its scanned area: its resolution does not matter. NULL: not needed, or not available. */
 static RmilSlide *open_for_bounds(const RmilWork *work, const RmilCohortRow *row, const char *outlines) {
     if (!rmil_annotation_cropped(outlines)) return NULL;
     if (!row->slide) {

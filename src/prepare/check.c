@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything is opened once before hours are spent on it. */
+/* Opens everything once before hours are spent on it. */
 #include "prepare-private.h"
 #include "rankmil/evaluate.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Reads one pixel block in each corner and the middle: a truncated slide often opens well. */
+/* Reads one block of pixels in each corner and the middle: a truncated slide often opens without error. */
 static gboolean sample_slide(RmilSlide *slide, GError **error) {
     const RmilSlideInfo *info = rmil_slide_info(slide);
     enum { SIDE = 64 };
@@ -20,9 +20,9 @@ static gboolean sample_slide(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
-/* Black, blank, dark and faint slides show in a small thumbnail, where the pyramid makes one cheap. */
+/* Black, blank, dark and faint slides are visible in a small thumbnail, if the pyramid makes it cheap. */
 static void look_at_tissue(const RmilWork *work, int64_t row, RmilSlide *slide, RmilCheckedRow *out) {
-    enum { LEAST = 256 }; /* pixels of a small slide's shorter side */
+    enum { LEAST = 256 }; /* pixels of the shorter side, for a small slide */
     const RmilSlideInfo *info = rmil_slide_info(slide);
     const double finest = (double)MIN(info->bounds_width, info->bounds_height) * info->mpp / LEAST,
                  mask_mpp = MAX(work->options.mask_mpp, MIN(finest, 32));
@@ -73,7 +73,7 @@ static gboolean check_row(RmilWork *work, int64_t i, gpointer user, gboolean *ma
     return !row->annotation || check_annotation(work, row, slide, bag, error);
 }
 
-/* Before rows are read, while one process can do it for all. */
+/* Before rows are read, because then one process can examine all files. */
 static void examine_features(const RmilWork *work) {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     for (int64_t i = 0; i < work->cohort->count; i++) {
@@ -107,7 +107,7 @@ static void compare_dims(RmilWork *work, const RmilCheckedRow *rows) {
     }
 }
 
-/* What is known of a row, for the sums. */
+/* Adds a row's target to the counts. */
 static void count_target(RmilCheck *check, const RmilTask *task, const RmilCohortRow *row) {
     const RmilTarget *target = &row->target;
     if (!rmil_target_known(task, target)) {
@@ -141,7 +141,7 @@ RmilCheck *rmil_work_check(RmilWork *work) {
     }
     examine_features(work);
     RmilStage stage = {.name = "check", .what = "check: rows", .row = check_row, .user = check->rows};
-    rmil_work_rows(work, rows, &stage, NULL); /* no row ends the others */
+    rmil_work_rows(work, rows, &stage, NULL); /* no row stops the others */
     g_autofree double *mpp = g_new(double, n);
     for (int64_t i = 0; i < n; i++) {
         const RmilCohortRow *row = &work->cohort->rows[i];

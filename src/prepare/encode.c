@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* encode: tiles -> features/ID.h5, by the flow. A killed run goes on at the batch where it stopped. */
+/* encode: tiles -> features/ID.h5, by the flow. A killed run continues at the batch where it stopped. */
 #include "flow.h"
 #include "prepare-private.h"
 
 #include <string.h>
 
-#define PIXEL_BYTES (INT64_C(256) << 20) /* of tiles that are read and wait for the encoder */
+#define PIXEL_BYTES (INT64_C(256) << 20) /* of tiles that have been read and wait for the encoder */
 
 typedef struct {
     RmilWork *work;
@@ -17,7 +17,7 @@ typedef struct {
     int64_t made, kept;  /* slides */
 } Encoding;
 
-/* Of a slide under way. */
+/* A slide in progress. */
 typedef struct {
     int64_t row;
     RmilLock *claim;
@@ -26,12 +26,12 @@ typedef struct {
 static void advance(gpointer user, int64_t tiles) {
     Encoding *e = user;
     g_mutex_lock(&e->lock);
-    e->done = MIN(e->done + tiles, e->total); /* another process may have tiled a slide anew */
+    e->done = MIN(e->done + tiles, e->total); /* another process may have tiled a slide again */
     rmil_monitor_progress(&e->work->monitor, "encode: tiles", e->done, e->total);
     g_mutex_unlock(&e->lock);
 }
 
-/* Bag of coordinates, as tiling left it. */
+/* The grid of a bag of coordinates, as the tile stage left it. */
 static RmilGrid *grid_of(const RmilBag *bag, GError **error) {
     g_autoptr(RmilGrid) grid = g_new0(RmilGrid, 1);
     grid->count = bag->count;
@@ -50,7 +50,7 @@ static RmilGrid *grid_of(const RmilBag *bag, GError **error) {
     return g_steal_pointer(&grid);
 }
 
-/* Every magnification with as many pixels as the encoder sees. */
+/* One grid per magnification, with as many pixels as the encoder needs. */
 static gboolean make_grids(const Encoding *e, const RmilBag *tiles, RmilFlowSlide *out, GError **error) {
     const int pixels = rmil_encoder_tile_px(e->encoder);
     g_autoptr(RmilGrid) grid = grid_of(tiles, error), around = NULL;
@@ -61,7 +61,7 @@ static gboolean make_grids(const Encoding *e, const RmilBag *tiles, RmilFlowSlid
     return around && (out->grids[1] = rmil_grid_seen(around, pixels, error));
 }
 
-/* Blocks of the tiles whose features are not there yet. */
+/* Blocks of the tiles that have no features yet. */
 static gboolean make_blocks(RmilFlowSlide *out, GError **error) {
     const int64_t n = out->grids[0]->count;
     g_autofree uint8_t *have = rmil_try_new(n, 1, error);
@@ -99,14 +99,14 @@ static gboolean open_slide(const Encoding *e, int64_t row, const RmilBag *tiles,
     return (out->writer = rmil_bag_writer_begin(&meta, path, e->half, error)) && make_blocks(out, error);
 }
 
-/* Features of the other precision go only where one was asked for. */
+/* Features in the other precision are replaced only if a precision was requested. */
 static gboolean has_precision(const Encoding *e, const char *path) {
     if (!e->work->options.features_precision) return TRUE;
     g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_NO_FEATURES, NULL);
     return bag && bag->stored_half == e->half;
 }
 
-/* *found: its tiles, where its features are there already. */
+/* *found: its number of tiles, if its features already exist. */
 static gboolean begin_row(Encoding *e, int64_t row, RmilFlowSlide *out, int64_t *found, GError **error) {
     RmilWork *work = e->work;
     g_autofree char *tiles_path = rmil_work_path(work, "tiles", row, "h5"), *path = rmil_work_path(work, "features", row, "h5");
@@ -138,7 +138,7 @@ static RmilFlowBegun begin_slide(gpointer user, int64_t row, RmilFlowSlide *out)
     if (elsewhere) rmil_work_say_shared(e->work);
     if (elsewhere) return RMIL_FLOW_LATER;
     if (good) {
-        e->kept++; /* never two at once */
+        e->kept++; /* begin is never called twice at once */
         advance(e, found);
     }
     return RMIL_FLOW_OVER;
@@ -156,7 +156,7 @@ static void end_slide(gpointer user, RmilFlowSlide *slide, const GError *failure
     g_mutex_unlock(&e->lock);
 }
 
-/* Rows that have tiles to be encoded, and how many these are. */
+/* Rows with tiles to encode, and the number of those tiles. */
 static GArray *rows_of(const RmilWork *work, int64_t *tiles) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     *tiles = 0;
@@ -170,7 +170,7 @@ static GArray *rows_of(const RmilWork *work, int64_t *tiles) {
     return rows;
 }
 
-/* Beside an accelerator, which waits for two calls, as many threads read as were asked for. */
+/* Two more threads with an accelerator, since two wait for its calls: as many read as were requested. */
 static int threads_of(const RmilPrepareOptions *options) {
     const gboolean processor = !options->device || strcmp(options->device, "cpu") == 0;
     return options->threads + (processor ? 0 : 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of many slides through one encoder. Every thread does what is to be done next: it encodes a batch that is full, else it reads the
- * next block of tiles, else it opens the next slide. So readers and encoders are as many as their speeds need, and none of them waits
- * while there is work. What was read and not yet encoded is bounded. Batches are the same whatever the threads do. */
+/* Tiles of many slides through one encoder. Every thread does the next thing that needs doing: it encodes a full batch, else it reads the
+ * next block of tiles, else it opens the next slide. So the numbers of readers and encoders follow from their speeds, and none waits while
+ * there is work. The number of tiles read but not yet encoded is bounded. Batches are the same whatever the threads do. */
 #include "flow.h"
 
 #include <string.h>
@@ -10,37 +10,37 @@
 
 typedef struct {
     struct Job *job;
-    int64_t number;  /* of this slide's batches */
-    int count;       /* tiles */
-    int missing;     /* of them not yet read */
-    uint8_t *pixels; /* view by view, `batch` tiles of each */
+    int64_t number;  /* among this slide's batches */
+    int count;       /* number of tiles */
+    int missing;     /* of which not yet read */
+    uint8_t *pixels; /* view by view, `batch` tiles each */
 } Batch;
 
 typedef struct Job {
     RmilFlowSlide slide;
-    int64_t place;     /* among the slides that were asked for */
-    int64_t next;      /* block to be read */
-    int64_t batches;   /* in all */
-    Batch **open;      /* by number: being filled; NULL: not begun, or gone on */
+    int64_t place;     /* index among the requested slides */
+    int64_t next;      /* next block to read */
+    int64_t batches;   /* total */
+    Batch **open;      /* by number: batches being filled; NULL: not begun, or passed on */
     int64_t under_way; /* blocks being read, and batches that are full or being encoded */
-    int64_t failed_at; /* tile in the order of the blocks */
-    GError *error;     /* of the lowest such tile */
+    int64_t failed_at; /* index of the tile in the order of the blocks */
+    GError *error;     /* of the first such tile */
 } Job;
 
 typedef struct {
     const RmilFlow *flow;
     int batch;
     gsize view_bytes, tile_bytes;
-    int64_t room; /* batches that may be held at once, but for those that a block must have */
-    int64_t held; /* batches */
-    int encoding; /* calls of the encoder under way */
+    int64_t room; /* batches that may exist at once, apart from those that a single block needs */
+    int64_t held; /* number of batches */
+    int encoding; /* current calls of the encoder */
     gboolean opening;
-    int64_t *waiting; /* slides still to be opened; those that somebody else works on come again */
+    int64_t *waiting; /* slides still to be opened; those that another process works on come again */
     int64_t first, count, later;
     GQueue jobs;      /* open slides, in order */
     GQueue full;      /* batches */
     float **features; /* by worker */
-    GError *error;    /* of the whole */
+    GError *error;    /* of the whole flow */
     GMutex lock;
     GCond changed;
 } State;
@@ -60,7 +60,7 @@ static int64_t batches_of(const State *s, const Job *job, int64_t block, int64_t
     return (at[1] - 1) / s->batch - *first + 1;
 }
 
-/* Batches of the block that are not there yet. */
+/* Number of batches of the block that do not exist yet. */
 static int64_t new_batches(const State *s, const Job *job, int64_t block) {
     int64_t first, n = batches_of(s, job, block, &first), missing = 0;
     for (int64_t i = first; i < first + n; i++) missing += job->open[i] == NULL;
@@ -92,7 +92,7 @@ static void set_error(Job *job, int64_t tile, GError *error) {
     }
 }
 
-/* -- steps: entered and left with the lock held --------------------------------------------------------------------------------- */
+/* -- steps: begin and end with the lock held ------------------------------------------------------------------------------------ */
 static void end_job(State *s, Job *job) {
     for (int64_t i = 0; i < job->batches; i++)
         if (job->open[i]) free_batch(s, job->open[i]);
@@ -111,7 +111,7 @@ static void leave(State *s, Job *job) {
     g_cond_broadcast(&s->changed);
 }
 
-/* Where tile k of the slide's order lies in a batch. */
+/* Position of tile k, in the slide's order, in a batch. */
 static uint8_t *pixels_of(const State *s, const Job *job, int64_t k, int view) {
     const Batch *batch = job->open[k / s->batch];
     return batch->pixels + (gsize)view * (gsize)s->batch * s->view_bytes + (gsize)(k % s->batch) * s->view_bytes;
@@ -122,7 +122,7 @@ static void read_step(State *s, Job *job) {
     const int64_t block = job->next, first = slide->blocks->first[block], n = slide->blocks->first[block + 1] - first;
     GError *error = NULL;
     if (!begin_batches(s, job, block, &error)) {
-        if (s->encoding || !g_queue_is_empty(&s->full)) { /* once these are encoded there is more */
+        if (s->encoding || !g_queue_is_empty(&s->full)) { /* encoding these makes room */
             g_error_free(error);
             if (s->encoding) g_cond_wait(&s->changed, &s->lock);
             return;
@@ -136,7 +136,7 @@ static void read_step(State *s, Job *job) {
     job->under_way++;
     g_mutex_unlock(&s->lock);
     gboolean good = TRUE;
-    for (int64_t i = 0; good && i < n * slide->views; i++) /* these batches are there until all of their tiles are */
+    for (int64_t i = 0; good && i < n * slide->views; i++) /* these batches exist until all of their tiles have been read */
         good = rmil_grid_read(slide->grids[i / n], slide->slide, slide->blocks->tiles[first + i % n],
                               pixels_of(s, job, first + i % n, (int)(i / n)), &error);
     g_mutex_lock(&s->lock);
@@ -151,7 +151,7 @@ static void read_step(State *s, Job *job) {
     leave(s, job);
 }
 
-/* The rows of a batch in runs, as the file has them. */
+/* Stores the rows of a batch in runs, as they are in the file. */
 static gboolean store(const RmilFlowSlide *slide, const int64_t *tiles, int count, const float *features, int64_t dim, GError **error) {
     for (int i = 0, run; i < count; i += run) {
         for (run = 1; i + run < count && tiles[i + run] == tiles[i] + run;) run++;
@@ -160,7 +160,7 @@ static gboolean store(const RmilFlowSlide *slide, const int64_t *tiles, int coun
     return TRUE;
 }
 
-/* Views side by side: out is count × (views · dim), in: views × count × dim. */
+/* Puts views side by side: out is count × (views · dim), in is views × count × dim. */
 static const float *join(const float *in, float *out, int views, int count, int64_t dim) {
     if (views == 1) return in;
     for (int view = 0; view < views; view++)
@@ -201,7 +201,7 @@ static void encode_step(State *s, int worker) {
 
 static void open_step(State *s) {
     Job *job = g_new0(Job, 1);
-    const gint64 pause = s->count - s->first <= s->later ? LATER_PAUSE / s->later : 0; /* all that are left are somebody else's */
+    const gint64 pause = s->count - s->first <= s->later ? LATER_PAUSE / s->later : 0; /* all remaining slides belong to other processes */
     job->place = s->waiting[s->first++];
     s->opening = TRUE;
     g_mutex_unlock(&s->lock);
@@ -221,7 +221,7 @@ static void open_step(State *s) {
         job->batches = (tiles_of(job) + s->batch - 1) / s->batch;
         job->open = g_new0(Batch *, job->batches + 1);
         g_queue_push_tail(&s->jobs, job);
-        job->under_way = 1; /* so that a slide without a tile left ends, too */
+        job->under_way = 1; /* so that a slide without tiles ends, too */
         leave(s, job);
     } else {
         g_free(job);
@@ -229,7 +229,7 @@ static void open_step(State *s) {
     g_cond_broadcast(&s->changed);
 }
 
-/* -- what is next --------------------------------------------------------------------------------------------------------------- */
+/* -- choosing the next step ----------------------------------------------------------------------------------------------------- */
 static Job *readable(const State *s, int64_t *blocks) {
     Job *first = NULL;
     *blocks = 0;
@@ -244,10 +244,10 @@ static Job *readable(const State *s, int64_t *blocks) {
 
 static gboolean has_room(const State *s, const Job *job) {
     const int64_t more = new_batches(s, job, job->next);
-    return s->held + more <= s->room || s->held <= 1; /* 1: the one that this block goes on with */
+    return s->held + more <= s->room || s->held <= 1; /* 1: the batch that this block continues */
 }
 
-/* FALSE: all is done. */
+/* FALSE: everything is done. */
 static gboolean step(State *s, int worker) {
     const int calls = rmil_encoder_calls(s->flow->encoder);
     int64_t blocks;
@@ -280,7 +280,7 @@ gboolean rmil_flow_run(const RmilFlow *flow, const int64_t *slides, int64_t coun
     g_mutex_init(&s.lock);
     g_cond_init(&s.changed);
     gboolean ready = TRUE;
-    for (int i = 0; ready && i < flow->threads; i++) /* made, and where there are several views joined */
+    for (int i = 0; ready && i < flow->threads; i++) /* created, and, if there are several views, joined */
         ready = (s.features[i] = rmil_try_new((int64_t)s.batch * flow->views * (flow->views > 1 ? 2 : 1),
                                               (gsize)rmil_encoder_dim(flow->encoder) * sizeof(float), error)) != NULL;
     if (ready) ready = rmil_parallel(flow->threads, flow->threads, work, &s, error);

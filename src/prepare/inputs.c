@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model is to be applied to -> a cohort: slides, feature files, folders, patterns and tables, each under an id of its own. */
+/* What a model is applied to -> a cohort: slides, feature files, folders, patterns and tables, each with a unique id. */
 #include "prepare-private.h"
 
 #include "slide/dicom.h"
@@ -11,24 +11,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { DEPTH = 8 }; /* of folders in folders */
+enum { DEPTH = 8 }; /* of nested folders */
 
 typedef struct {
     const RmilMonitor *monitor;
     RmilIdOwner owner;
-    gpointer user;       /* of owner */
+    gpointer user;       /* for owner */
     RmilTask task;       /* of the rows' targets */
-    gboolean tasked;     /* it is given, or that of a table that had targets: tables are read by it */
+    gboolean tasked;     /* the task is given, or that of a table that had targets: used to read the tables */
     GArray *rows;        /* RmilCohortRow */
-    GHashTable *ids;     /* id -> path that has it */
-    GHashTable *inputs;  /* paths that are in the rows */
-    GHashTable *folders; /* "device:inode" -> path by which it was entered */
-    GHashTable *series;  /* of DICOM that are taken */
+    GHashTable *ids;     /* id -> path that uses it */
+    GHashTable *inputs;  /* paths of the rows */
+    GHashTable *folders; /* "device:inode" -> path by which it was first found */
+    GHashTable *series;  /* DICOM series already taken */
 } Gathering;
 
 static void take(Gathering *g, const char *path, int depth);
 
-/* One input is bad: the others go on. */
+/* Reports a bad input; the others continue. */
 G_GNUC_PRINTF(2, 3) static void report(Gathering *g, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -57,7 +57,7 @@ static gboolean ends_in(const char *path, const char *const *endings) {
 
 static gboolean is_table(const char *path) { return ends_in(path, (const char *const[]){".csv", ".tsv", NULL}); }
 
-/* In a folder only what looks like a slide or features is taken; named alone, any file is tried. */
+/* In a folder, takes only files that look like slides or features; a file that is named itself is always tried. */
 static gboolean is_wanted(const char *path) {
     static const char *const endings[] = {".svs", ".tif", ".tiff", ".ndpi", ".vms", ".vmu",  ".scn", ".mrxs", ".bif", ".svslide", ".dcm",
                                           ".png", ".jpg", ".jpeg", ".webp", ".h5",  ".hdf5", ".pt",  ".vsi",  ".czi", ".isyntax", NULL};
@@ -65,12 +65,12 @@ static gboolean is_wanted(const char *path) {
 }
 
 /* -- ids ----------------------------------------------------------------------------------------------------------------------- */
-/* A name as an id: UTF-8, without what would be a path, a control character or space around it. */
+/* A name as an id: UTF-8, without path separators, control characters or surrounding space. */
 static char *clean_id(const char *name) {
     char *id = g_utf8_make_valid(name, -1);
     for (char *p = id; *p; p++)
         if (g_ascii_iscntrl(*p) || *p == '/' || *p == '\\') *p = '_';
-    g_strstrip(id); /* as a table does */
+    g_strstrip(id); /* as for a table */
     if (*id) return id;
     g_free(id);
     return g_strdup("_");
@@ -78,11 +78,11 @@ static char *clean_id(const char *name) {
 
 static gboolean is_free(const Gathering *g, const char *id, const char *path) {
     const char *here = g_hash_table_lookup(g->ids, id), *earlier = g->owner ? g->owner(g->user, id) : NULL;
-    g_autofree char *written = g_strstrip(g_utf8_make_valid(path, -1)); /* as it stands in the table */
+    g_autofree char *written = g_strstrip(g_utf8_make_valid(path, -1)); /* as written in the table */
     return (!here || strcmp(here, path) == 0) && (!earlier || strcmp(earlier, written) == 0);
 }
 
-/* The file's name; where another file has that, its folder's before it, and so on up. Free with g_free. */
+/* The file's name; if another file has the same id, with its folder's name in front, and so on upwards. Free with g_free. */
 static char *choose_id(const Gathering *g, const char *path) {
     g_autofree char *base = g_path_get_basename(path), *folder = g_path_get_dirname(path);
     char *dot = strrchr(base, '.');
@@ -132,7 +132,7 @@ static gboolean has_targets(const RmilCohort *cohort) {
     return FALSE;
 }
 
-/* By the task; where its targets are of another one, without them. */
+/* Reads it with the task; if its targets are for another task, without targets. */
 static RmilCohort *read_table(Gathering *g, const char *path, GError **error) {
     g_autoptr(GError) unfit = NULL;
     const RmilReading how = {.task = g->tasked ? &g->task : NULL}, without = {.target = RMIL_TARGET_UNREAD};
@@ -168,7 +168,7 @@ static void add_table(Gathering *g, const char *path) {
 
 static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Links make one folder several, or endless ones: the first name counts. */
+/* Because of links a folder may be found several times, or endlessly: only the first path counts. */
 static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
     char *key = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64)folder->st_dev, (guint64)folder->st_ino);
     const char *earlier = g_hash_table_lookup(g->folders, key);
@@ -178,7 +178,7 @@ static gboolean enter(Gathering *g, const char *path, const GStatBuf *folder) {
     return FALSE;
 }
 
-/* Paths of what a folder holds, sorted; NULL: cannot be read, which is reported. */
+/* Sorted paths of the entries of a folder; NULL: it cannot be read, which is reported. */
 static GPtrArray *list_folder(Gathering *g, const char *path) {
     g_autoptr(GError) reason = NULL;
     GDir *dir = g_dir_open(path, 0, &reason);
@@ -194,7 +194,7 @@ static GPtrArray *list_folder(Gathering *g, const char *path) {
     return names;
 }
 
-/* Is it one more file of a DICOM slide that is taken already? The first by name stands for all: OpenSlide finds the others beside it. */
+/* Is it another file of a DICOM slide that is already taken? The first by name stands for all: OpenSlide finds the others beside it. */
 static gboolean is_taken(const Gathering *g, const char *path, int64_t *others) {
     char *series = rmil_dicom_series(path);
     if (!series || g_hash_table_add(g->series, series)) return FALSE;
@@ -225,13 +225,13 @@ static void add_folder(Gathering *g, const char *path, const GStatBuf *folder, i
     if (others)
         rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " DICOM file%s skipped, because another file of the same slide is used", path,
                           others, others == 1 ? " is" : "s are");
-    /* a MIRAX slide's own folder holds nothing else */
+    /* a MIRAX slide's own folder contains nothing else */
     if (passed && (depth == 0 || g->rows->len > before))
         rmil_monitor_warn(g->monitor, "%s: %" G_GINT64_FORMAT " file%s skipped that %s neither a slide nor a feature file by name (%s)",
                           path, passed, passed == 1 ? "" : "s", passed == 1 ? "is" : "are", first);
 }
 
-/* What is there by this very name. In folders, tables are not taken: `is_wanted`. */
+/* Takes what has exactly this path. Tables in folders are not taken: `is_wanted`. */
 static void take(Gathering *g, const char *path, int depth) {
     GStatBuf found;
     if (g_stat(path, &found) != 0) {
@@ -259,7 +259,7 @@ static void add_matches(Gathering *g, const char *pattern) {
     globfree(&found);
 }
 
-/* A file may have a name that reads as a pattern. */
+/* A file may have a name that looks like a pattern. */
 static void gather(Gathering *g, const char *input) {
     const gboolean there = g_file_test(input, G_FILE_TEST_EXISTS) || g_file_test(input, G_FILE_TEST_IS_SYMLINK);
     if (!there && strpbrk(input, "*?[")) add_matches(g, input);

@@ -8,9 +8,9 @@
 #include <string.h>
 
 typedef struct {
-    const char *below; /* folder below the work's */
+    const char *below; /* subfolder of the work folder */
     double padding;
-    int64_t *annotated; /* patches by row of the cohort */
+    int64_t *annotated; /* number of patches by row of the cohort */
 } Labelling;
 
 static void append_list(GString *out, const char *name, gchar **list) {
@@ -80,7 +80,7 @@ static gboolean label_row(RmilWork *work, int64_t row, gpointer user, gboolean *
         g_autofree double *shares = rmil_try_new(bag->count, sizeof *shares, error);
         if (!shares || !rmil_region_overlap(region, bag->coords, bag->count, bag->patch_size_level0, shares, error)) return FALSE;
         rmil_patch_labels(shares, bag->count, work->options.label_threshold, labels);
-        g_unlink(picture); /* of labels that are no more */
+        g_unlink(picture); /* of labels that no longer exist */
         if (!rmil_labels_write(path, labels, shares, bag->count, source, error)) return FALSE;
     }
     if (work->options.preview && given->slide && !g_file_test(picture, G_FILE_TEST_EXISTS) &&

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which groups of an annotation are lesions on a slide: --lesion GROUP on every slide, --lesion CLASS=GROUP on those of that class. */
+/* Which groups of an annotation are lesions on a slide: --lesion GROUP for every slide, --lesion CLASS=GROUP for those of that class. */
 #include "prepare-private.h"
 
 #include <string.h>
 
-/* "LUAD=Tumor,LUSC=Tumor" -> its pairs; "Tumor" -> itself. Free with g_strfreev. */
+/* "LUAD=Tumor,LUSC=Tumor" -> its parts; "Tumor" -> itself. Free with g_strfreev. */
 static char **pieces_of(const char *given) { return g_strsplit(given, ",", strchr(given, '=') ? -1 : 1); }
 
-/* Class and group of "CLASS=GROUP"; FALSE: a group alone. Free both with g_free. */
+/* Class and group of "CLASS=GROUP"; FALSE: only a group. Free both with g_free. */
 static gboolean split_pair(const char *piece, char **class, char **group) {
     const char *equals = strchr(piece, '=');
     *class = equals ? g_strstrip(g_strndup(piece, (gsize)(equals - piece))) : NULL;

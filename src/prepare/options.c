@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of the pipeline, and those of them that a new slide must go through, as JSON. */
+/* The options of the pipeline; those that new slides must be processed with, as JSON. */
 #include "prepare-private.h"
 
 #include "encoder/onnx-file.h"
@@ -62,7 +62,7 @@ static gboolean in_range(const char *name, double value, double low, double high
     return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s %g is outside %g … %g", name, value, low, high);
 }
 
-/* One of "pen", "fold", "blur" is to be left out. */
+/* Marks one of "pen", "fold" and "blur" to be left out. */
 static gboolean take_artefact(const char *name, RmilTissueOptions *tissue, GError **error) {
     gboolean *const wanted[RMIL_LEFT_REASONS] =
         {[RMIL_LEFT_PEN] = &tissue->pen, [RMIL_LEFT_FOLD] = &tissue->fold, [RMIL_LEFT_BLUR] = &tissue->blur};
@@ -140,7 +140,7 @@ void rmil_prepare_usual_tile(const RmilPrepareOptions *options, int *px, double 
     if (options->encoder) rmil_encoder_tiles(options->encoder, &how, px, mpp);
 }
 
-/* The encoder's own side of a tile. */
+/* The encoder's default tile side. */
 static int usual_px(const RmilPrepareOptions *options) {
     int px;
     double mpp;
@@ -185,7 +185,7 @@ gboolean rmil_preprocessing_read(const char *cohort, JsonNode **node, GError **e
     return rmil_file_exists(path, &there, error) && (!there || (*node = rmil_json_read(path, 64 << 20, error)));
 }
 
-/* *value stays when there is no such member. */
+/* *value is unchanged if there is no such member. */
 static gboolean number_member(JsonNode *object, const char *name, double *value, GError **error) {
     JsonNode *member = rmil_json_get(object, name);
     if (!member || rmil_json_number(member, value)) return TRUE;
@@ -195,7 +195,7 @@ static gboolean number_member(JsonNode *object, const char *name, double *value,
     return TRUE;
 }
 
-/* What was given is what the record says, or, where it says nothing, the usual (NULL: it has no name). */
+/* Is the given value the recorded one or, if none is recorded, the default (NULL: it has no name)? */
 static gboolean same(const char *option, const char *recorded, const char *usual, const char *given, GError **error) {
     const char *then = recorded ? recorded : usual;
     if (!given || g_strcmp0(given, then) == 0) return TRUE;
@@ -214,8 +214,8 @@ static gboolean text_member(JsonNode *object, const char *name, const char *opti
     return TRUE;
 }
 
-/* Of the encoder "onnx": what the record has becomes the options', and what was given and is another is refused. says: of its file, which
- * counts where the record has nothing. */
+/* For the encoder "onnx": takes the recorded values as options, and refuses given ones that differ. says: from its file, used if the record
+ * has no value. */
 static gboolean apply_said(JsonNode *node, const RmilOnnxSays *says, RmilPrepareOptions *options, GError **error) {
     double side = 0;
     const gboolean both = says->mean && says->sd;
@@ -239,7 +239,7 @@ static gboolean apply_onnx(JsonNode *node, RmilPrepareOptions *options, GError *
     return done;
 }
 
-/* As apply_onnx, of what is tissue. */
+/* As apply_onnx, for the tissue options. */
 static gboolean apply_tissue(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     static const struct {
         const char *member, *option;
@@ -258,7 +258,7 @@ static gboolean apply_tissue(JsonNode *node, RmilPrepareOptions *options, GError
            text_member(node, "leave_out", "--leave-out", NULL, &options->leave_out, error);
 }
 
-/* The tiles' side, which the record says where it was not the encoder's. */
+/* The tiles' side, which is recorded if it was not the encoder's. */
 static gboolean apply_side(JsonNode *node, RmilPrepareOptions *options, GError **error) {
     const int usual = usual_px(options);
     double side = usual;

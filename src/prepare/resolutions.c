@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the resolutions of a cohort say when they are seen together: one warning for each kind of slide, which names them. */
+/* What the resolutions of a cohort show when compared: one warning for each kind of slide, which names the slides. */
 #include "prepare-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define APART 3.9     /* a slide this many times coarser or finer than the others: 4, as between 40× and 10× */
-#define ENLARGED 1.25 /* scanners' 20× is up to 0.55 µm */
+#define ENLARGED 1.25 /* 20× scanners have up to 0.55 µm */
 enum { NAMED = 10 };
 
 typedef struct {

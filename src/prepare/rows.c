@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stage over many rows: those that fail are told, the others go on; those that another process works on come last. */
+/* A stage over many rows: failed rows are reported, and the others continue; rows that another process works on come last. */
 #include "prepare-private.h"
 
 #define PAUSE (G_USEC_PER_SEC / 4)
@@ -9,7 +9,7 @@ typedef struct {
     const GArray *rows;
     RmilStage *stage;
     GMutex lock;
-    GArray *later; /* rows of another process */
+    GArray *later; /* rows that another process works on */
     int64_t finished, total;
 } Rows;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of the rows that came through, and how their slides became features. */
+/* The table of the rows that were processed, and how their slides became features. */
 #include "prepare-private.h"
 
 #include "base/json.h"
 
 #include <string.h>
 
-/* Columns of the cohort's own table that nobody knows, or that are taken over as they are; int. */
+/* Columns of the cohort's own table that are unknown, or are copied unchanged; int. */
 static GArray *own_columns(const RmilCohort *cohort) {
     GArray *columns = g_array_new(FALSE, FALSE, sizeof(int));
     for (int c = 0; cohort->table && c < rmil_table_columns(cohort->table); c++)
@@ -14,7 +14,7 @@ static GArray *own_columns(const RmilCohort *cohort) {
     return columns;
 }
 
-/* What is predicted, as a table has it: a class, a time and an event, or a number. */
+/* The target as in a table: a class, a time and an event, or a number. */
 static void append_target(RmilCsv *csv, const RmilTask *task, const RmilTarget *target) {
     const gboolean known = rmil_target_known(task, target);
     char number[G_ASCII_DTOSTR_BUF_SIZE] = "";
@@ -27,12 +27,12 @@ static void append_target(RmilCsv *csv, const RmilTask *task, const RmilTarget *
     if (task->kind == RMIL_TASK_SURVIVAL) rmil_csv_text(csv, !known ? "" : target->event ? "1" : "0");
 }
 
-/* Where `target` is, stands what is predicted. */
+/* `target` is replaced by the target's columns. */
 static const char *const known_columns[] = {"id",    "slide",      "features", "patch_labels", "target",
                                             "split", "annotation", "patient",  "mpp",          "tissue"};
 enum { TARGET = 4, TISSUE = 9 };
 
-/* The last column is there where a row has one. */
+/* The last column is written only if a row has it. */
 static int count_columns(const RmilCohort *cohort) {
     for (int64_t i = 0; i < cohort->count; i++)
         if (cohort->rows[i].tissue) return TISSUE + 1;
@@ -88,7 +88,7 @@ gboolean rmil_work_write_cohort(RmilWork *work, GError **error) {
     for (int64_t i = 0; i < work->cohort->count; i++)
         if (!append_row(csv, work, i, own, error)) return FALSE;
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
-    /* of features that were given the options do not say how they came about: what stands there stays */
+    /* for given features, the options do not say how they were made, so an existing record stays */
     return (!rmil_work_encodes(work) || write_preprocessing(work, error)) && rmil_csv_write(csv, path, error);
 }
 

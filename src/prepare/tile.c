@@ -9,8 +9,8 @@
 
 typedef struct {
     int64_t *tiles;                     /* by row of the cohort */
-    double *mpp;                        /* the same: of the slide, 0 a plain image without, < 0 unknown */
-    int64_t (*left)[RMIL_LEFT_REASONS]; /* the same: tiles left out */
+    double *mpp;                        /* the same: of the slide, 0 for a plain image without, < 0 unknown */
+    int64_t (*left)[RMIL_LEFT_REASONS]; /* the same: number of tiles left out */
 } Tiling;
 
 static char *tile_source(const RmilWork *work, int64_t row) {
@@ -40,8 +40,8 @@ static gboolean write_tiles(const RmilGrid *grid, const char *id, char *source, 
     return rmil_bag_write(&bag, path, FALSE, error);
 }
 
-/* The mask and the annotation as drawn. Without an annotation that can be read there is no picture, not one without outlines
- * that passes for done; what is wrong with it is an error where patches are labelled. */
+/* The mask and the annotation, drawn. If the annotation cannot be read, no picture is made: one without outlines would pass for finished.
+ * The error is reported when patches are labelled. */
 static gboolean write_picture(const RmilWork *work, int64_t row, RmilSlide *slide, const RmilMask *mask, const RmilGrid *grid,
                               const char *picture, GError **error) {
     const RmilCohortRow *given = &work->cohort->rows[row];
@@ -53,7 +53,7 @@ static gboolean write_picture(const RmilWork *work, int64_t row, RmilSlide *slid
     return TRUE;
 }
 
-/* Is the picture there, and not older than the annotation in it? */
+/* Does the picture exist, and is it at least as new as the annotation in it? */
 static gboolean preview_fresh(const char *preview, const char *annotation) {
     GStatBuf picture, drawn;
     if (g_stat(preview, &picture) != 0) return FALSE;

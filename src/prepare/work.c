@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The work folder: its cohort, its lock, and where the products of a slide lie. */
+/* The work folder: its cohort, its lock, and the paths of a slide's products. */
 #include "prepare-private.h"
 
 #include <glib/gstdio.h>
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define CLAIMS ".slides" /* folder of the locks of slides, where several processes share one */
+#define CLAIMS ".slides" /* folder for the locks of slides, if several processes share the work folder */
 
 static void sweep(const char *folder) {
     static const char *const kinds[] = {"tiles", "masks", "labels", "features"};
@@ -17,7 +17,7 @@ static void sweep(const char *folder) {
     }
 }
 
-/* What nobody gave of the tiles is the encoder's; one that is not known here fails when it is to encode. */
+/* Tile options that were not given are the encoder's; an unknown encoder fails when it is to encode. */
 static gboolean use_tiles_of(RmilPrepareOptions *options, GError **error) {
     int px;
     double mpp;
@@ -31,7 +31,7 @@ static gboolean use_tiles_of(RmilPrepareOptions *options, GError **error) {
                      options->tile_px);
 }
 
-/* What nobody named is the usual one; "auto" what the weights say, by its name from here on. */
+/* An encoder that was not named is the default; "auto" is replaced by the one in the weights. */
 static gboolean name_encoder(RmilWork *work, GError **error) {
     RmilPrepareOptions *options = &work->options;
     if (!options->encoder) options->encoder = g_strdup(rmil_encoder_names()[0]);
@@ -68,7 +68,7 @@ void rmil_work_free(RmilWork *work) {
     if (work->lock) sweep(work->folder);
     if (work->who) {
         g_autofree char *claims = g_build_filename(work->folder, CLAIMS, NULL);
-        g_rmdir(claims); /* where it is empty */
+        g_rmdir(claims); /* if it is empty */
     }
     g_free(work->who);
     for (int64_t i = 0; work->cohort && i < work->cohort->count; i++) g_free(work->errors[i]);
@@ -105,7 +105,7 @@ gboolean rmil_work_read(RmilWork *work, const char *cohort, GError **error) {
     return rmil_work_read_as(work, cohort, &usual, error);
 }
 
-/* A project that was moved or copied whole: the file of before is gone, or a copy of this one by size and time of change. */
+/* For a project that was moved or copied as a whole: the old file is gone, or this one is a copy of it by size and modification time. */
 static gboolean same_slide(const char *now, const char *before) {
     g_autofree char *a = g_path_get_basename(now), *b = g_path_get_basename(before);
     if (strcmp(a, b) != 0) return FALSE;
@@ -114,8 +114,8 @@ static gboolean same_slide(const char *now, const char *before) {
     return strcmp(x, y) == 0;
 }
 
-/* DIR/cohort.csv is of the cohort that was worked on before. The table may grow, shrink and move, but an id must stay the same
- * slide, and some must. */
+/* DIR/cohort.csv is that of the cohort processed before. The table may grow, shrink and move, but an id must stay the same slide, and some
+ * must remain. */
 static gboolean same_cohort(const RmilWork *work, GError **error) {
     g_autofree char *path = g_build_filename(work->folder, "cohort.csv", NULL);
     gboolean there;
@@ -153,7 +153,7 @@ gboolean rmil_work_lock(RmilWork *work, RmilLockMode mode, const char *who, GErr
     return work->lock != NULL;
 }
 
-/* What processes that work in one folder must agree on: the slides, and all that decides what becomes of them. */
+/* What processes that share a folder must agree on: the slides, and everything that determines their products. */
 static char *terms_of(const RmilWork *work) {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     for (int64_t i = 0; i < work->cohort->count; i++) {

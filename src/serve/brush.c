@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adding to an outline and taking from it: strokes of a round brush, and other outlines, by GEOS. */
+/* Adds to an outline or takes from it: strokes of a round brush and other outlines, using GEOS. */
 #include "serve-private.h"
 
 #include <geos_c.h>
@@ -22,7 +22,7 @@ static void *fail(const Brush *brush, const char *what, GError **error) {
     return NULL;
 }
 
-/* Valid, whatever was drawn. */
+/* Makes any drawing valid. */
 static GEOSGeometry *repair(const Brush *brush, GEOSGeometry *geometry) {
     if (!geometry || GEOSisValid_r(brush->geos, geometry) == 1) return geometry;
     GEOSGeometry *valid = GEOSMakeValid_r(brush->geos, geometry);
@@ -30,7 +30,7 @@ static GEOSGeometry *repair(const Brush *brush, GEOSGeometry *geometry) {
     return valid;
 }
 
-/* Arrays of arrays … of positions, `depth` deep, none empty: GEOS's reader dies of a position without numbers. */
+/* Nested arrays of positions, `depth` levels deep, none empty: GEOS's reader crashes on a position without numbers. */
 static gboolean is_outline(JsonNode *node, int depth) {
     JsonArray *array = rmil_json_array(node);
     const guint n = array ? json_array_get_length(array) : 0;
@@ -77,7 +77,7 @@ static GEOSGeometry *read_stroke(const Brush *brush, JsonNode *stroke, GError **
     return area ? area : fail(brush, "a stroke has no area", error);
 }
 
-/* Polygons alone, with at most a tenth of a pixel of difference and no more corners than that needs. */
+/* Only polygons, with a deviation of at most a tenth of a pixel and no more corners than that needs. */
 static GEOSGeometry *tidy(const Brush *brush, GEOSGeometry *geometry) {
     GEOSGeometry *simple = geometry ? GEOSTopologyPreserveSimplify_r(brush->geos, geometry, 0.1) : NULL;
     if (!simple) return geometry;

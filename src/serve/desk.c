@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lies on the desk: the table's slides, their outlines, the record of the run. */
+/* The data of the page: the table's slides, their outlines, the record of the run. */
 #include "serve-private.h"
 
 #include <string.h>
 
-#define TILE_BYTES ((int64_t)96 << 20) /* of pictures that are kept */
+#define TILE_BYTES ((int64_t)96 << 20) /* of cached pictures */
 
 int64_t rmil_desk_find(const RmilDesk *desk, const char *id) { return (int64_t)GPOINTER_TO_SIZE(g_hash_table_lookup(desk->by_id, id)) - 1; }
 
@@ -27,7 +27,7 @@ void rmil_desk_problem(RmilDesk *desk, int64_t row, const char *text) {
     g_mutex_unlock(&desk->lock);
 }
 
-/* The problems that DIR/run.json lists, those of one slide together. */
+/* The problems that DIR/run.json lists, joined per slide. */
 static void read_problems(RmilDesk *desk) {
     g_autofree char *path = g_build_filename(desk->options.folder, "run.json", NULL);
     g_autoptr(JsonNode) run = rmil_json_read(path, (gsize)64 << 20, NULL);

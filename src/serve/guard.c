@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may ask: whoever knows the token, under the name of this machine, with a request of bounded size. */
+/* Access control: requests must have the token, this machine's name as host, and a bounded size. */
 #include "server.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ void rmil_guard_refuse(RmilGuard *guard, RmilRefusal kind, const char *from) {
                       from ? from : "an unknown address");
 }
 
-/* The same time for every wrong token. */
+/* Takes the same time for every wrong token. */
 static gboolean is_token(const RmilGuard *guard, const char *text, gsize size) {
     const gsize n = strlen(guard->token);
     guint8 differs = size != n;
@@ -39,7 +39,8 @@ static gboolean is_token(const RmilGuard *guard, const char *text, gsize size) {
     return !differs;
 }
 
-/* A page of another site that lets its own name point to this machine (DNS rebinding) asks under that name. An address is no such name. */
+/* A page of another site that makes its own name point to this machine (DNS rebinding) sends that name as host. An IP address cannot be
+ * such a name. */
 static gboolean is_host(const RmilGuard *guard, const char *host) {
     if (!host || strlen(host) > 255) return FALSE;
     g_autofree char *uri = g_strconcat("http://", host, "/", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What models say of the patches of one slide, as the page draws it. */
+/* What models predict for the patches of one slide, as the page draws it. */
 #include "serve-private.h"
 
 #include "draw/draw-private.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TOP = 24 }; /* most attended patches that are named */
+enum { TOP = 24 }; /* number of most attended patches that are listed */
 
 /* -- patches ------------------------------------------------------------------------------------------------------------------------- */
 static char *features_path(const RmilWork *work, int64_t row) {
@@ -45,7 +45,7 @@ JsonNode *rmil_heat_patches(RmilDesk *desk, int64_t row, GError **error) {
     g_autoptr(RmilBag) bag = rmil_heat_bag(desk, row, FALSE, error);
     RmilLook look = {0};
     if (!bag) return NULL;
-    rmil_tiles_look(desk->tiles, row, &look, NULL); /* without a slide there is no scanned area: places count from level 0 */
+    rmil_tiles_look(desk->tiles, row, &look, NULL); /* without a slide the scanned area is unknown: positions count from level 0 */
     JsonObject *out = json_object_new();
     JsonArray *x = json_array_sized_new((guint)bag->count), *y = json_array_sized_new((guint)bag->count);
     for (int64_t i = 0; i < bag->count; i++) {
@@ -58,8 +58,8 @@ JsonNode *rmil_heat_patches(RmilDesk *desk, int64_t row, GError **error) {
     return rmil_json_of_object(out);
 }
 
-/* -- which models -------------------------------------------------------------------------------------------------------------------- */
-/* Of a method those that tested the slide, where any did: what its probability in the report is of. */
+/* -- selecting models ---------------------------------------------------------------------------------------------------------------- */
+/* The models of a method that had the slide in their test set, if any, else all: those behind its probability in the report. */
 static GPtrArray *find_runs(RmilShelf *shelf, const char *name, const RmilCohortRow *row) {
     GPtrArray *all = g_ptr_array_new();
     gboolean tested = FALSE;
@@ -75,7 +75,7 @@ static GPtrArray *find_runs(RmilShelf *shelf, const char *name, const RmilCohort
     return all;
 }
 
-/* name: as for rmil_heat_get. What the models belong to is held by *shelf and *quick. */
+/* name: as for rmil_heat_get. *shelf and *quick keep the owners of the models alive. */
 static GPtrArray *find_models(RmilDesk *desk, int64_t row, const char *name, RmilShelf **shelf, RmilQuick **quick, GError **error) {
     g_autoptr(GPtrArray) models = g_ptr_array_new();
     *quick = desk->loop && strcmp(name, "now") == 0 ? rmil_loop_quick(desk->loop) : NULL;
@@ -131,7 +131,7 @@ JsonNode *rmil_heat_list(RmilDesk *desk) {
     return rmil_json_of_array(list);
 }
 
-/* -- what they say -------------------------------------------------------------------------------------------------------------------- */
+/* -- applying them -------------------------------------------------------------------------------------------------------------------- */
 static JsonArray *top_patches(const float *values, int64_t count, GError **error) {
     int64_t n, *order = rmil_descending(values, count, &n, error);
     if (!order) return NULL;

@@ -7,10 +7,10 @@
 #include <json-glib/json-glib.h>
 #include <math.h>
 
-/* Takes the object or array over. */
+/* Takes ownership of the object or array. */
 JsonNode *rmil_json_of_object(JsonObject *object);
 JsonNode *rmil_json_of_array(JsonArray *array);
-/* NaN and infinite numbers become null, which JSON has. */
+/* NaN and infinite numbers, which JSON does not have, become null. */
 void rmil_json_put(JsonObject *object, const char *member, double value);
 void rmil_json_add(JsonArray *array, double value);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop: outlines change, a quick training shows what that does, the exact training follows in the background. */
+/* The loop: outlines change, a quick training shows the effect, the exact training follows in the background. */
 #include "loop.h"
 
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#define PENDING ".view-pending" /* in the run's folder: the exact training of what was outlined is still to be made */
+#define PENDING ".view-pending" /* in the run's folder: the exact training on the current outlines is still to be done */
 
-/* -- what others see ------------------------------------------------------------------------------------------------------------------- */
+/* -- seen by other threads ------------------------------------------------------------------------------------------------------------- */
 void rmil_quick_unref(RmilQuick *quick) {
     if (!quick || !g_atomic_ref_count_dec(&quick->users)) return;
     rmil_model_free(quick->model);
@@ -60,8 +60,8 @@ JsonNode *rmil_loop_state(struct RmilLoop *loop) {
     return rmil_json_of_object(out);
 }
 
-/* -- asking ------------------------------------------------------------------------------------------------------------------------------- */
-/* The exact training makes way: it goes on from its checkpoints later. With the lock held. */
+/* -- requests -------------------------------------------------------------------------------------------------------------------------- */
+/* The exact training makes way; it continues later from its checkpoints. Call with the lock held. */
 static void interrupt(struct RmilLoop *loop) {
     if (loop->child) g_subprocess_send_signal(loop->child, SIGTERM);
 }
@@ -103,7 +103,7 @@ gboolean rmil_loop_undo(struct RmilLoop *loop) {
         rmil_quick_unref(loop->quick);
         loop->quick = g_steal_pointer(&loop->before);
         g_clear_pointer(&loop->result, json_node_unref);
-        loop->exact_wanted = loop->desk->options.rerun != NULL; /* of the outlines as they are now */
+        loop->exact_wanted = loop->desk->options.rerun != NULL; /* on the current outlines */
         loop->again = loop->child != NULL;
         interrupt(loop);
         g_cond_signal(&loop->wake);
@@ -115,13 +115,13 @@ gboolean rmil_loop_undo(struct RmilLoop *loop) {
     return can;
 }
 
-/* -- the exact training ---------------------------------------------------------------------------------------------------------------------- */
+/* -- the exact training ---------------------------------------------------------------------------------------------------------------- */
 static char *pending_path(const struct RmilLoop *loop) { return g_build_filename(loop->desk->options.folder, PENDING, NULL); }
 
-/* The child ends when we do, however we end: its checkpoints are there. */
+/* The child ends whenever we do, however that happens: it has checkpoints. */
 static void die_together(gpointer unused) { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
-/* "train: epochs    34/120  5.2/s  0:17 left": done, total and what. With the lock held. */
+/* "train: epochs    34/120  5.2/s  0:17 left": done, total and what. Call with the lock held. */
 static void read_progress(struct RmilLoop *loop, const char *line) {
     static GRegex *pattern;
     g_autoptr(GMatchInfo) match = NULL;
@@ -134,12 +134,12 @@ static void read_progress(struct RmilLoop *loop, const char *line) {
     loop->doing = g_match_info_fetch(match, 1);
 }
 
-/* What it prints is how it goes: its last line is shown, and where it fails the last that says so. */
+/* Reads the child's output: shows the last line as progress, and returns the last error message. */
 static char *read_lines(struct RmilLoop *loop, GInputStream *from) {
     g_autoptr(GDataInputStream) lines = g_data_input_stream_new(from);
     char *last = NULL;
     for (char *line; (line = g_data_input_stream_read_line_utf8(lines, NULL, NULL, NULL));) {
-        const gboolean said = g_str_has_prefix(line, "rankmil: "); /* a warning or a problem, not how it goes */
+        const gboolean said = g_str_has_prefix(line, "rankmil: "); /* a warning or a problem, not progress */
         g_mutex_lock(&loop->lock);
         if (!said) {
             g_free(loop->note);
@@ -183,10 +183,10 @@ static void exact(struct RmilLoop *loop) {
         loop->child = NULL;
         g_mutex_unlock(&loop->lock);
     }
-    /* status 1 with a report: some slide had a problem, and the rest was done */
+    /* status 1 with a report: some slide had a problem, but everything else was done */
     const gboolean ended = child && g_subprocess_get_if_exited(child), done = ended && g_subprocess_get_exit_status(child) <= 1;
     g_mutex_lock(&loop->lock);
-    const gboolean way = loop->stop || loop->asked || loop->again; /* it made way */
+    const gboolean way = loop->stop || loop->asked || loop->again; /* it was interrupted */
     if (!way) loop->exact_wanted = FALSE;
     g_mutex_unlock(&loop->lock);
     if (way) return;
@@ -199,7 +199,7 @@ static void exact(struct RmilLoop *loop) {
     if (whole) rmil_loop_kept(loop);
 }
 
-/* The models of the record are those of these outlines now: what was quick goes. */
+/* The models in the record now belong to these outlines: drops the quick model. */
 void rmil_loop_kept(struct RmilLoop *loop) {
     g_mutex_lock(&loop->lock);
     g_clear_pointer(&loop->before, rmil_quick_unref);
@@ -211,7 +211,7 @@ void rmil_loop_kept(struct RmilLoop *loop) {
     g_mutex_unlock(&loop->desk->lock);
 }
 
-/* -- the thread --------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the thread ------------------------------------------------------------------------------------------------------------------------ */
 static gpointer run(gpointer data) {
     struct RmilLoop *loop = data;
     g_mutex_lock(&loop->lock);

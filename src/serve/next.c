@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which slide to outline next, what the models say of it, and where to look. The order is drawn unless the worst mistakes are asked for:
- * none that models gave was reliably better, and those first was once worse (docs/measurements.md, Annotate-next). */
+/* Which slide to outline next, what the models predict for it, and where to look. The order is random unless the worst mistakes are
+ * requested: no order that models gave was reliably better, and mistakes first was once worse (docs/measurements.md, Annotate-next). */
 #include "serve-private.h"
 
 #include "json.h"
@@ -10,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKED_INTO = 12, STREAM_NEXT = 230 }; /* of the first, whose attention is asked for; of random numbers (base.h) */
+enum { LOOKED_INTO = 12, STREAM_NEXT = 230 }; /* first slides whose attention is computed; stream (base.h) */
 
 typedef struct {
     int64_t row;
-    double said, spread; /* P(true class): mean and SD of the models; NaN: not known */
+    double said, spread; /* P(true class): mean and SD over the models; NaN: unknown */
     gboolean outlined;
-    double stray; /* of an outlined one: the share of attention that lies outside; NaN: not known */
-    double draw;  /* 0 … 1, the same each time */
-    double gain;  /* how much the models are wrong, disagree, or look where nobody has outlined */
+    double stray; /* for an outlined slide: share of attention outside its outlines; NaN: unknown */
+    double draw;  /* 0 … 1, always the same for a slide */
+    double gain;  /* how much the models are wrong, disagree, or look outside the outlines */
     gboolean placed;
-    double x, y, side; /* where to look: the page's pixels */
+    double x, y, side; /* where to look: in the page's pixels */
 } Candidate;
 
-/* Members: every training of every method that says something of the slide. */
+/* Collects the predictions of every training of every method for the slide. */
 static void ask_members(const RmilShelf *shelf, const RmilTask *task, const RmilCohortRow *row, Candidate *c) {
     double sum = 0, squares = 0;
     int64_t n = 0;
@@ -40,14 +40,14 @@ static void ask_members(const RmilShelf *shelf, const RmilTask *task, const Rmil
     c->spread = n > 1 ? sqrt(MAX(squares / (double)n - c->said * c->said, 0)) : NAN;
 }
 
-/* By the id alone: a slide keeps its place whatever the table's order. */
+/* Depends only on the id: a slide keeps its position whatever the order of the table. */
 static double draw_of(const char *id) {
     RmilRng rng;
     rmil_rng_init(&rng, g_str_hash(id), STREAM_NEXT);
     return rmil_rng_uniform(&rng);
 }
 
-/* Drawn ones that nobody has outlined; then outlined ones, first those outside whose outlines the models look. */
+/* Random order for slides that nobody has outlined; then outlined ones, those with most attention outside their outlines first. */
 static int drawn(gconstpointer a, gconstpointer b, gpointer user) {
     const Candidate *p = a, *q = b;
     const double stray = isfinite(p->stray) ? p->stray : 0, other = isfinite(q->stray) ? q->stray : 0;
@@ -61,12 +61,12 @@ static int worst(gconstpointer a, gconstpointer b, gpointer user) {
     return p->gain != q->gain ? (p->gain < q->gain) - (p->gain > q->gain) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* An outline where there is none counts more than a correction. */
+/* A missing outline counts more than a correction. */
 static double gain_of(const Candidate *c) {
     return rmil_suggest_doubt(c->said, c->spread) + (c->outlined ? 0 : 0.4) + (isfinite(c->stray) ? 0.6 * c->stray : 0);
 }
 
-/* Slides that may hold a lesion and are learned from: outlines on test slides teach nothing. */
+/* Slides that may hold a lesion and are not in the test set, whose outlines teach nothing. */
 static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf, GCompareDataFunc order) {
     const RmilCohort *cohort = desk->work->cohort;
     GArray *all = g_array_new(FALSE, FALSE, sizeof(Candidate));
@@ -87,7 +87,7 @@ static GArray *find_candidates(RmilDesk *desk, const RmilShelf *shelf, GCompareD
     return all;
 }
 
-/* How much attention lies outside the outlines, and the most attended patch that does. */
+/* The share of attention outside the outlines, and the most attended patch there. */
 static void look_into(RmilDesk *desk, const RmilModel *model, Candidate *c) {
     g_autoptr(RmilBag) bag = rmil_heat_bag(desk, c->row, TRUE, NULL);
     g_autofree float *attention = bag ? rmil_try_new(bag->count, sizeof(float), NULL) : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The annotation of a row as a file that QuPath edits, too: read, written whole or not at all, earlier versions kept, changes noticed. */
+/* The annotation of a row as a file that QuPath also edits: reading, atomic writing, earlier versions, noticing changes. */
 #include "serve-private.h"
 
 #include "prepare/prepare-private.h"
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OUTLINES_BYTES ((gsize)64 << 20) /* of a file that is edited; larger ones hold cells and are shown as a region */
-enum { VERSIONS = 100 };                 /* of each slide's that are kept */
+#define OUTLINES_BYTES ((gsize)64 << 20) /* largest file that can be edited; larger ones contain cells and are shown as a region */
+enum { VERSIONS = 100 };                 /* versions kept of each slide's file */
 
 /* -- which file ----------------------------------------------------------------------------------------------------------------------- */
 static gboolean named_geojson(const char *path) {
@@ -36,14 +36,14 @@ char *rmil_outline_path(RmilDesk *desk, int64_t row) {
     return path;
 }
 
-/* Where it is saved: in the file itself, or of other formats beside the table. */
+/* Where it is saved: in the file itself or, for other formats, beside the table. */
 static char *saved_path(RmilDesk *desk, int64_t row, const char *path) {
     if (path && is_geojson(path)) return g_strdup(path);
     g_autofree char *name = g_strconcat(desk->work->cohort->rows[row].id, ".geojson", NULL);
     return g_build_filename(desk->home, "annotations", name, NULL);
 }
 
-/* The file that is shown: the one that the table names, or one that lies where it would be saved and that nobody names yet. g_free. */
+/* The file that is shown: the one that the table names, or one at the place for saving that the table does not name yet. g_free. */
 static char *shown_path(const char *path, const char *saved) {
     return g_strdup(path ? path : g_file_test(saved, G_FILE_TEST_EXISTS) ? saved : NULL);
 }
@@ -54,8 +54,8 @@ static char *etag_of(const char *path, GError **error) {
     return there ? rmil_file_sha256(path, error) : g_strdup("none");
 }
 
-/* -- as a region -------------------------------------------------------------------------------------------------------------------------- */
-/* As the stage `label` reads it; rmil_work_read_region tells its warnings to the command, this one to whoever asks. */
+/* -- as a region ----------------------------------------------------------------------------------------------------------------------- */
+/* As in the stage `label`, except that rmil_work_read_region gives its warnings to the command, and this function to its caller. */
 static RmilRegion *read_region(RmilDesk *desk, int64_t row, const char *path, const RmilLook *look, GError **error) {
     const RmilPrepareOptions *prepare = &desk->work->options;
     RmilAnnotationOptions options;
@@ -90,7 +90,7 @@ gboolean rmil_outlines_labels(RmilDesk *desk, int64_t row, const RmilBag *bag, u
     return TRUE;
 }
 
-/* -- looking at files ----------------------------------------------------------------------------------------------------------------------- */
+/* -- looking at files ------------------------------------------------------------------------------------------------------------------ */
 static RmilOutlined look_into(const char *path) {
     if (!is_geojson(path)) return RMIL_OUTLINED;
     g_autoptr(JsonNode) node = NULL;
@@ -103,8 +103,8 @@ static RmilOutlined look_into(const char *path) {
     return features && json_array_get_length(features) == 0 ? RMIL_OUTLINED_NOTHING : RMIL_OUTLINED;
 }
 
-/* The file was looked at, and is another than before: what was made of it is not of it any more. identity: NULL: it is gone; taken over. path:
- * where it is now, or NULL: where it was. */
+/* The file was examined and has changed, so data made from it are out of date. identity: NULL: it is gone; takes ownership. path: its new
+ * place, or NULL: unchanged. */
 static void note_change(RmilDesk *desk, int64_t row, const char *path, char *identity, RmilOutlined is) {
     RmilOutline *outline = &desk->outlines[row];
     g_mutex_lock(&desk->lock);
@@ -138,13 +138,13 @@ gboolean rmil_outlines_look(RmilDesk *desk) {
     return any;
 }
 
-/* When a file was written; 0: it is not there. */
+/* Modification time of a file; 0: it does not exist. */
 static gint64 written(const char *path) {
     struct stat told;
     return path && stat(path, &told) == 0 ? told.st_mtim.tv_sec * G_GINT64_CONSTANT(1000000000) + told.st_mtim.tv_nsec : 0;
 }
 
-/* Of slides that may hold a lesion: the others' annotations train nothing. */
+/* Only slides that may hold a lesion: annotations of others are not used in training. */
 static gboolean is_missed(RmilDesk *desk, int64_t row) {
     const RmilCohort *cohort = desk->work->cohort;
     if (!rmil_target_lesion(&cohort->task, &cohort->rows[row].target)) return FALSE;
@@ -171,10 +171,10 @@ char *rmil_outlines_missed(RmilDesk *desk) {
     return missed ? g_strdup(out->str) : NULL;
 }
 
-/* -- reading ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     JsonArray *polygons; /* each an array of rings */
-    double x, y;         /* level-0 px that the page calls (0, 0) */
+    double x, y;         /* level-0 px of the page's (0, 0) */
 } Rings;
 
 static void add_ring(const double *xy, int64_t count, gboolean hole, gpointer user) {
@@ -197,7 +197,7 @@ static const char *lesion_name(const RmilDesk *desk) {
     return given && given[0] && !strchr(given[0], '=') ? given[0] : "Tumor";
 }
 
-/* The lesions of a file that is no GeoJSON, as one: what a page can draw, and goes on with. */
+/* The lesions in a file that is not GeoJSON, as one feature that the page can draw and edit. */
 static JsonNode *collection_of_region(RmilDesk *desk, const RmilRegion *region, const RmilLook *look) {
     const gboolean cropped = look && !desk->work->options.uncropped;
     Rings rings = {json_array_new(), cropped ? (double)look->info.bounds_x : 0, cropped ? (double)look->info.bounds_y : 0};
@@ -266,14 +266,14 @@ static JsonNode *read_geojson(const char *path, GError **error) {
     return NULL;
 }
 
-/* As a reader of the table would name it: from the table's folder on. g_free. */
+/* The path as in the table: relative to the table's folder. g_free. */
 static char *short_name(const RmilDesk *desk, const char *path) {
     g_autofree char *whole = g_canonicalize_filename(path, NULL), *home = g_canonicalize_filename(desk->home, NULL);
     const gsize length = strlen(home);
     return g_strdup(g_str_has_prefix(whole, home) && whole[length] == '/' ? whole + length + 1 : path);
 }
 
-/* What is said of a file, with its short name. */
+/* Adds a warning about a file, with its short name. */
 static void add_warning(JsonArray *warnings, const char *words, const char *path, const char *name) {
     const gboolean of = path && g_str_has_prefix(words, path);
     g_autofree char *whole = g_strconcat(of ? name : "", of ? words + strlen(path) : words, NULL);
@@ -313,7 +313,7 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     if (there && !same) json_object_set_string_member(out, "from", from);
     json_object_set_boolean_member(out, "there", there);
     json_object_set_member(out, "collection", collection);
-    JsonArray *shift = json_array_new(); /* what turns the file's positions into the page's, which count from the scanned area */
+    JsonArray *shift = json_array_new(); /* converts the file's positions to the page's, which count from the scanned area */
     json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_x : 0);
     json_array_add_double_element(shift, looked && desk->work->options.uncropped ? -(double)look.info.bounds_y : 0);
     json_object_set_array_member(out, "shift", shift);
@@ -325,7 +325,7 @@ JsonNode *rmil_outlines_get(RmilDesk *desk, int64_t row, GError **error) {
     return node;
 }
 
-/* -- writing ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- writing --------------------------------------------------------------------------------------------------------------------------- */
 static int compare_names(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static void forget_versions(const char *folder) {
@@ -340,7 +340,7 @@ static void forget_versions(const char *folder) {
     }
 }
 
-/* The file as it is now goes into annotations/versions/ID/TIME.geojson beside it. */
+/* Copies the current file to annotations/versions/ID/TIME.geojson beside it. */
 static gboolean keep_version(const char *path, const char *id, GError **error) {
     gboolean there;
     if (!rmil_file_exists(path, &there, error)) return FALSE;
@@ -352,7 +352,7 @@ static gboolean keep_version(const char *path, const char *id, GError **error) {
     g_autofree char *time = g_date_time_format(now, "%Y%m%dT%H%M%S"), *home = g_path_get_dirname(path),
                     *name = g_strdup_printf("%s.%06dZ.geojson", time, g_date_time_get_microsecond(now)),
                     *folder = g_build_filename(home, "versions", id, NULL), *to = g_build_filename(folder, name, NULL);
-    rmil_folder_sweep(folder); /* no version has a name that was tried before */
+    rmil_folder_sweep(folder); /* names are never reused, so nothing else removes what an interrupted write left */
     if (!rmil_file_write(to, bytes, size, error)) return FALSE;
     forget_versions(folder);
     return TRUE;
@@ -382,7 +382,7 @@ static gboolean name_in_table(RmilDesk *desk, int64_t row, const char *saved, GE
     return rmil_table_put(cohort->path, row, column, cell, error);
 }
 
-/* What stage `label` would refuse is refused now; outlines of classes that count as nothing are kept, and the warnings say so. */
+/* Refuses what stage `label` would refuse; outlines of classes that do not count are kept, and the warnings mention them. */
 static gboolean check_file(RmilDesk *desk, int64_t row, const char *temporary, GError **error) {
     RmilLook look;
     GError *reason = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of slides as the page shows it: what is known of each, what the models say, how wrong they are. */
+/* The table of slides as the page shows it: what is known of each, what the models predict, and how wrong they are. */
 #include "serve-private.h"
 
 #include "draw/draw-private.h"
@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* -- what a method says of a slide ------------------------------------------------------------------------------------------------------ */
-/* Means over the models that tested it, where any did, else over all; test: the former. */
+/* -- predictions of a method for a slide ----------------------------------------------------------------------------------------------- */
+/* Means over the models that had the slide in their test set, if any, else over all; test: the former. */
 typedef struct {
     int64_t n;
     gboolean test;
@@ -36,7 +36,7 @@ static Said ask(const RmilShelf *shelf, const char *method, const RmilTask *task
     return said;
 }
 
-/* 0 … 1: of classes what is missing to a probability of 1 for the true one; NaN: not known. */
+/* 0 … 1: for classes 1 − the probability of the true one; NaN: unknown. */
 static double how_wrong(const RmilTask *task, const RmilTarget *target, const Said *said) {
     if (!said->n || !rmil_target_known(task, target) || task->kind == RMIL_TASK_SURVIVAL) return NAN;
     if (task->kind == RMIL_TASK_NUMBER) return fabs(said->answer - target->value);
@@ -54,7 +54,7 @@ static JsonObject *said_object(const RmilTask *task, const RmilTarget *target, c
     return out;
 }
 
-/* -- a slide ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- a slide --------------------------------------------------------------------------------------------------------------------------- */
 static const char *split_of(const RmilShelf *shelf, const RmilCohortRow *row) {
     if (row->split != RMIL_SPLIT_NONE || !shelf || !shelf->runs->len) return rmil_split_name(row->split);
     const RmilPredictionRow *said = rmil_trained_row(shelf->runs->pdata[0], row);
@@ -99,7 +99,7 @@ static JsonObject *slide_object(RmilDesk *desk, const RmilShelf *shelf, const GP
     return out;
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- the whole ------------------------------------------------------------------------------------------------------------------------- */
 static GPtrArray *methods_of(const RmilShelf *shelf) {
     GPtrArray *methods = g_ptr_array_new();
     for (guint i = 0; shelf && i < shelf->runs->len; i++) {
@@ -173,7 +173,7 @@ JsonNode *rmil_slide_page(RmilDesk *desk, int64_t row, GError **error) {
     json_object_set_string_member(out, "id", desk->work->cohort->rows[row].id);
     json_object_set_int_member(out, "width", look.info.bounds_width);
     json_object_set_int_member(out, "height", look.info.bounds_height);
-    json_object_set_int_member(out, "left", look.info.bounds_x); /* of the page's (0, 0) on level 0 */
+    json_object_set_int_member(out, "left", look.info.bounds_x); /* the page's (0, 0) on level 0 */
     json_object_set_int_member(out, "top", look.info.bounds_y);
     json_object_set_int_member(out, "fullWidth", look.info.width);
     json_object_set_int_member(out, "fullHeight", look.info.height);

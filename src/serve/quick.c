@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The quick training: from the last model on, on all training slides with their outlines as they are now, of large slides a part of the patches,
- * for as many epochs as take a second or two; and what it changed. */
+/* The quick training: starts from the last model, on all training slides with their current outlines, using a part of the patches of large
+ * slides, for as many epochs as take a second or two; and its effect. */
 #include "loop.h"
 #include "sample.h"
 
@@ -11,9 +11,9 @@
 #include <string.h>
 
 enum { EPOCHS_LEAST = 2, EPOCHS_MOST = 12, GROUP = 4, PATCHES = 512, PATCHES_CHANGED = 2048, CHANGED = 3 };
-#define OPERATIONS 2e10 /* that a processor may spend on it: about a second */
+#define OPERATIONS 2e10 /* per processor: about a second */
 
-/* -- the features ------------------------------------------------------------------------------------------------------------------------ */
+/* -- the features ---------------------------------------------------------------------------------------------------------------------- */
 void rmil_loop_forget(struct RmilLoop *loop) {
     for (int64_t i = 0; loop->data && i < loop->data->count; i++)
         if (loop->bags && loop->bags[i].id && loop->data->bags[i] && loop->bags[i].patch_labels != loop->data->bags[i]->patch_labels)
@@ -50,7 +50,7 @@ static gboolean load(struct RmilLoop *loop, GError **error) {
         loop->bags[i] = *loop->data->bags[i];
         loop->to_bags[i] = &loop->bags[i];
     }
-    /* outlines may have changed since the labels in the folder were made: in doubt all are read again */
+    /* outlines may have changed since the labels in the folder were made: if in doubt, reads all of them */
     g_mutex_lock(&loop->desk->lock);
     for (int64_t i = 0; i < desk->count; i++) loop->desk->outlines[i].stale |= desk->outlines[i].identity != NULL;
     g_mutex_unlock(&loop->desk->lock);
@@ -66,7 +66,8 @@ static void set_labels(struct RmilLoop *loop, int64_t at, uint8_t *labels) {
     loop->bags[at].patch_labels = labels;
 }
 
-/* Patch labels of every slide whose outlines changed. One whose outlines cannot be used keeps its labels, and says why. */
+/* Patch labels of every slide whose outlines have changed. If its outlines cannot be used, a slide keeps its labels, and the page says
+ * why. */
 static gboolean relabel(struct RmilLoop *loop, GArray *changed, GError **error) {
     RmilDesk *desk = loop->desk;
     for (int64_t row = 0; row < desk->count; row++) {
@@ -95,7 +96,7 @@ static gboolean relabel(struct RmilLoop *loop, GArray *changed, GError **error) 
     return TRUE;
 }
 
-/* -- where it begins ------------------------------------------------------------------------------------------------------------------------ */
+/* -- initial model --------------------------------------------------------------------------------------------------------------------- */
 static RmilTrained *first_run(const RmilShelf *shelf, const char *method) {
     for (guint i = 0; shelf && i < shelf->runs->len; i++)
         if (strcmp(((RmilTrained *)shelf->runs->pdata[i])->run->method, method) == 0) return shelf->runs->pdata[i];
@@ -111,7 +112,7 @@ static RmilSplit *splits_of(const struct RmilLoop *loop, const RmilTrained *trai
     return splits;
 }
 
-/* -- with what ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- training data --------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     struct RmilLoop *loop;
     const RmilModel *model;
@@ -128,11 +129,11 @@ static gboolean sample_task(int64_t at, int worker, gpointer user, GError **erro
     return loop->samples[at] != NULL;
 }
 
-/* The training set, as indices of the samples; *patches: all of them. */
+/* The training set, as indices of the samples; *patches: total number of their patches. */
 static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits, const GArray *changed, int64_t *patches,
                        GError **error) {
     g_autoptr(GHashTable) rows = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; changed->len <= CHANGED && i < changed->len; i++) /* at the first time all that are outlined are new */
+    for (guint i = 0; changed->len <= CHANGED && i < changed->len; i++) /* the first time, all outlined slides count as changed */
         g_hash_table_add(rows, GSIZE_TO_POINTER((gsize)data_row(loop, g_array_index(changed, int64_t, i)) + 1));
     Sampling sampling = {loop, model, splits, rows};
     if (!rmil_parallel(loop->data->count, loop->desk->options.threads, sample_task, &sampling, error)) return NULL;
@@ -146,7 +147,7 @@ static GArray *collect(struct RmilLoop *loop, const RmilModel *model, const Rmil
     return set;
 }
 
-/* -- what changed ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- what changed ---------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     const struct RmilLoop *loop;
     const RmilModel *model;
@@ -159,7 +160,7 @@ static gboolean validate_task(int64_t index, int worker, gpointer user, GError *
     return rmil_model_predict(v->model, v->loop->to_bags[g_array_index(v->rows, int64_t, index)], NULL, &v->said[index], NULL, NULL, error);
 }
 
-/* The first measure of the validation set (AUROC, c-index …), by all patches; NaN where it is not defined. */
+/* The first metric of the validation set (AUROC, c-index …), on all patches; NaN if undefined. */
 static double validate(const struct RmilLoop *loop, const RmilModel *model, const RmilSplit *splits) {
     const RmilTask *task = &loop->data->cohort->task;
     g_autoptr(GArray) at = g_array_new(FALSE, FALSE, sizeof(int64_t)), rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
@@ -179,7 +180,7 @@ static double validate(const struct RmilLoop *loop, const RmilModel *model, cons
     return values[0];
 }
 
-/* Of one slide: what is predicted, and how much of the attention lies inside the outlines. */
+/* For one slide: the prediction, and the share of the attention inside the outlines. */
 static JsonObject *slide_object(const struct RmilLoop *loop, const RmilModel *model, int64_t at) {
     const RmilBag *bag = loop->to_bags[at];
     const RmilTask *task = &loop->data->cohort->task;
@@ -200,7 +201,7 @@ static JsonObject *slide_object(const struct RmilLoop *loop, const RmilModel *mo
 
 typedef struct {
     const RmilTrainMethod *method;
-    const RmilModel *before, *after; /* `after` is the loop's quick one */
+    const RmilModel *before, *after; /* `after` is the loop's quick model */
     const RmilSplit *splits;
     int64_t row, epochs;
     double seconds;
@@ -230,7 +231,7 @@ static JsonNode *tell(const struct RmilLoop *loop, const Change *change, int64_t
     return rmil_json_of_object(out);
 }
 
-/* -- overlays for QuPath ---------------------------------------------------------------------------------------------------------------------- */
+/* -- overlays for QuPath --------------------------------------------------------------------------------------------------------------- */
 static gboolean write_overlay(const struct RmilLoop *loop, const RmilQuick *quick, int64_t row, GError **error) {
     const int64_t at = data_row(loop, row);
     const RmilBag *bag = at < 0 ? NULL : loop->to_bags[at];
@@ -247,7 +248,7 @@ static gboolean write_overlay(const struct RmilLoop *loop, const RmilQuick *quic
                              path, error);
 }
 
-/* -- the training ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the training ---------------------------------------------------------------------------------------------------------------------- */
 static void epoch_done(gpointer user, const char *what, int64_t done, int64_t total) {
     struct RmilLoop *loop = user;
     g_mutex_lock(&loop->lock);
@@ -256,7 +257,7 @@ static void epoch_done(gpointer user, const char *what, int64_t done, int64_t to
     g_mutex_unlock(&loop->lock);
 }
 
-/* The last model of the method: the quick one, or the record's. Both are held by *quick and *shelf. */
+/* The last model of the method: the quick one, or the record's. *quick and *shelf keep them alive. */
 static const RmilModel *last_model(struct RmilLoop *loop, const RmilTrainMethod *method, RmilTrained *trained, RmilShelf *shelf,
                                    RmilQuick **quick, GError **error) {
     *quick = rmil_loop_quick(loop);
@@ -289,7 +290,7 @@ static RmilModel *train(struct RmilLoop *loop, const RmilTrainMethod *method, co
         return NULL;
     }
     const double epoch = 6.0 * (double)patches *
-                         (double)warm->layout.count; /* forward and twice backward, a multiplication and an addition each */
+                         (double)warm->layout.count; /* forward and two backward products, a multiplication and an addition each */
     const RmilMonitor monitor = {.progress = epoch_done, .user = loop};
     config.warm = warm;
     config.epochs = (int64_t)CLAMP(OPERATIONS * loop->desk->options.threads / epoch, EPOCHS_LEAST, EPOCHS_MOST);
@@ -353,6 +354,6 @@ gboolean rmil_loop_train(struct RmilLoop *loop, const RmilTrainMethod *method, i
     g_autoptr(RmilQuick) quick = rmil_loop_quick(loop);
     for (guint i = 0; loop->desk->options.watch && i < changed->len; i++)
         if (!write_overlay(loop, quick, g_array_index(changed, int64_t, i), error)) return FALSE;
-    add_validation(loop, &change); /* the new heat map does not wait for it */
+    add_validation(loop, &change); /* the new heat map does not wait for this */
     return TRUE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked, as a table: method, path, who answers. Nothing of a path reaches the file system: ids and names are looked up. */
+/* All requests, as a table: method, path, handler. No part of a path reaches the file system: ids and names are looked up. */
 #include "server.h"
 
 #include "json.h"
@@ -11,7 +11,7 @@
 
 typedef gboolean (*Answer)(RmilRequest *request, RmilReply *reply, GError **error);
 
-/* -- kinds of answers -------------------------------------------------------------------------------------------------------------------- */
+/* -- kinds of answers ------------------------------------------------------------------------------------------------------------------ */
 static gboolean json(RmilReply *reply, JsonNode *node) {
     if (!node) return FALSE;
     char *text = json_to_string(node, FALSE);
@@ -28,7 +28,7 @@ static gboolean picture(RmilReply *reply, const char *type, GBytes *bytes) {
     return bytes != NULL;
 }
 
-/* A tile that cannot be read is a gray one with a word; why stands with the slide. */
+/* A tile that cannot be read is a gray one with a word on it; the reason is stored with the slide. */
 static gboolean gray(RmilRequest *request, RmilReply *reply, GError *reason) {
     static const char svg[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"256\" height=\"256\"><rect width=\"256\" height=\"256\" "
                               "fill=\"#bbb\"/><text x=\"128\" y=\"132\" font-family=\"sans-serif\" font-size=\"15\" text-anchor=\"middle\" "
@@ -64,7 +64,7 @@ static JsonNode *body(const RmilRequest *request, GError **error) {
     return node;
 }
 
-/* -- the page --------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the page -------------------------------------------------------------------------------------------------------------------------- */
 static const struct {
     const char *ending, *type;
 } types[] = {{".html", "text/html; charset=utf-8"},
@@ -91,18 +91,18 @@ static gboolean page_file(RmilRequest *request, RmilReply *reply, GError **error
     return reply->body != NULL;
 }
 
-/* -- the cohort ---------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the cohort ------------------------------------------------------------------------------------------------------------------------ */
 static gboolean get_overview(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_overview(r->desk)); }
 
 static gboolean get_heats(RmilRequest *r, RmilReply *reply, GError **error) { return json(reply, rmil_heat_list(r->desk)); }
 
-/* ?order=mistakes; else drawn */
+/* ?order=mistakes; otherwise random */
 static gboolean get_next(RmilRequest *r, RmilReply *reply, GError **error) {
     const char *order = r->query ? g_hash_table_lookup(r->query, "order") : NULL;
     return json(reply, rmil_next(r->desk, g_strcmp0(order, "mistakes") == 0, error));
 }
 
-/* Which slides' outlines changed since a version, and how the loop goes: asked every second. */
+/* The slides whose outlines have changed since a version, and the state of the loop: requested every second. */
 static gboolean get_state(RmilRequest *r, RmilReply *reply, GError **error) {
     int64_t since = 0;
     const char *given = r->query ? g_hash_table_lookup(r->query, "since") : NULL;
@@ -121,7 +121,7 @@ static gboolean get_state(RmilRequest *r, RmilReply *reply, GError **error) {
     return json(reply, rmil_json_of_object(out));
 }
 
-/* -- a slide ------------------------------------------------------------------------------------------------------------------------------------ */
+/* -- a slide --------------------------------------------------------------------------------------------------------------------------- */
 static gboolean get_slide(RmilRequest *r, RmilReply *reply, GError **error) {
     JsonNode *page = rmil_slide_page(r->desk, r->row, error);
     if (!page && error && *error) rmil_desk_problem(r->desk, r->row, (*error)->message);
@@ -175,7 +175,7 @@ static gboolean get_heat(RmilRequest *r, RmilReply *reply, GError **error) {
     return json(reply, rmil_heat_get(r->desk, r->row, name, by && *by == 's', error));
 }
 
-/* -- outlines ------------------------------------------------------------------------------------------------------------------------------------ */
+/* -- outlines -------------------------------------------------------------------------------------------------------------------------- */
 static gboolean get_outlines(RmilRequest *r, RmilReply *reply, GError **error) {
     return json(reply, rmil_outlines_get(r->desk, r->row, error));
 }
@@ -196,7 +196,7 @@ static gboolean post_shape(RmilRequest *r, RmilReply *reply, GError **error) {
     return json(reply, made);
 }
 
-/* -- the loop -------------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the loop -------------------------------------------------------------------------------------------------------------------------- */
 static gboolean post_retrain(RmilRequest *r, RmilReply *reply, GError **error) {
     g_autoptr(JsonNode) request = body(r, error);
     if (!request) return FALSE;
@@ -212,11 +212,11 @@ static gboolean post_undo(RmilRequest *r, RmilReply *reply, GError **error) {
     return json(reply, rmil_loop_state(r->desk->loop));
 }
 
-/* -- the table --------------------------------------------------------------------------------------------------------------------------------------- */
-/* "*": a slide's id; "#": anything, which the answer looks up. writes: refused where nothing may be saved. */
+/* -- the table ------------------------------------------------------------------------------------------------------------------------- */
+/* "*": a slide's id; "#": anything, which the handler looks up. writes: refused if nothing may be saved. */
 static const struct {
     const char *method, *path;
-    int least, most; /* pieces */
+    int least, most; /* number of pieces */
     gboolean writes;
     Answer answer;
 } routes[] = {

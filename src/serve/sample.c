@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slide's bag with fewer patches, for trainings that must not take longer than a few seconds. */
+/* A slide's bag with fewer patches, for trainings that must take at most a few seconds. */
 #include "sample.h"
 
 #include "draw/draw-private.h"
@@ -17,7 +17,7 @@ void rmil_sample_free(RmilBag *sample) {
     g_free(sample);
 }
 
-/* Marks up to `wanted` of the n patches in the list that are not marked yet. */
+/* Marks up to `wanted` of the n listed patches that are not yet marked. */
 static int64_t mark(uint8_t *marks, const int64_t *list, int64_t n, int64_t wanted) {
     int64_t marked = 0;
     for (int64_t i = 0; i < n && marked < wanted; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server: connections in bounded number, requests that the guard lets through, answered by worker threads, and files that change. */
+/* The server: a bounded number of connections, requests checked by the guard and answered by worker threads, and changes of files. */
 #include "server.h"
 
 #include "loop.h"
@@ -13,25 +13,25 @@ struct _RmilServe {
     RmilGuard guard;
     GMainContext *context;
     GMainLoop *loop;
-    SoupServer *soup; /* NULL: nothing listens */
+    SoupServer *soup; /* NULL: not listening */
     GSocketService *service;
     int connections;
     GThreadPool *workers;
     char *address;
-    GPtrArray *monitors; /* GFileMonitor, of the folders that hold annotations */
+    GPtrArray *monitors; /* GFileMonitor, of the folders with annotations */
     GHashTable *watched; /* their paths */
-    GSource *look;       /* files changed: they are looked at when it is quiet for a moment */
+    GSource *look;       /* files have changed: examined once they have been quiet for a moment */
 };
 
 void rmil_serve_options_init(RmilServeOptions *options) { *options = (RmilServeOptions){0}; }
 
-/* -- answers ------------------------------------------------------------------------------------------------------------------------------ */
+/* -- answers --------------------------------------------------------------------------------------------------------------------------- */
 typedef struct {
     RmilServe *serve;
     SoupServerMessage *message;
     RmilRequest request;
     RmilReply reply;
-    gint gone; /* the browser does not wait any more */
+    gint gone; /* the browser no longer waits */
 } Job;
 
 static void add_headers(SoupServerMessage *message, gboolean keeps) {
@@ -64,7 +64,8 @@ static gboolean answer(gpointer data) {
         soup_server_message_set_status(job->message, job->reply.status, NULL);
         add_headers(job->message, job->reply.keeps);
         soup_message_headers_replace(soup_server_message_get_response_headers(job->message), "Content-Type", job->reply.type);
-        /* libsoup keeps what a client has closed after an answer until the socket's time is over: in a crowd one answer is the last */
+        /* libsoup keeps a connection that a client closes after an answer until the socket's timeout: if there are many connections, closes
+         * after each answer */
         if (job->serve->connections > RMIL_CONNECTIONS / 2)
             soup_message_headers_replace(soup_server_message_get_response_headers(job->message), "Connection", "close");
         soup_message_body_append_bytes(soup_server_message_get_response_body(job->message), job->reply.body);
@@ -86,7 +87,7 @@ static void work(gpointer data, gpointer user) {
 
 static void went_away(SoupServerMessage *message, gpointer data) { g_atomic_int_set(&((Job *)data)->gone, 1); }
 
-/* -- requests ------------------------------------------------------------------------------------------------------------------------------- */
+/* -- requests -------------------------------------------------------------------------------------------------------------------------- */
 static void at_headers(SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer user) {
     RmilServe *serve = user;
     add_headers(message, FALSE);
@@ -125,7 +126,7 @@ static void at_request(SoupServer *soup, SoupServerMessage *message, const char 
     g_thread_pool_push(serve->workers, job, NULL);
 }
 
-/* -- connections -------------------------------------------------------------------------------------------------------------------------------- */
+/* -- connections ----------------------------------------------------------------------------------------------------------------------- */
 static void closed(gpointer data, GObject *where) { ((RmilServe *)data)->connections--; }
 
 static gboolean incoming(GSocketService *service, GSocketConnection *connection, GObject *source, gpointer user) {
@@ -172,12 +173,13 @@ static gboolean bind_port(RmilServe *serve, const char *listen, int port, GError
     return TRUE;
 }
 
-/* libsoup keeps a connection for the next request only as long as it listens itself, but does not bound how many there are, which is why we
- * accept them. So it listens at a socket that nobody knows, in a context that never runs: whoever finds it is not answered. */
+/* libsoup keeps connections for further requests only if it listens itself, but does not limit their number, so we accept them ourselves.
+ * Therefore it listens on an unknown socket, in a context that never runs: nobody who finds it is answered. */
 static gboolean listen_in_vain(SoupServer *soup, GError **error) {
     g_autoptr(GMainContext) never = g_main_context_new();
     g_autoptr(GSocket) nowhere = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, error);
-    g_autoptr(GSocketAddress) any = g_unix_socket_address_new_with_type("", 0, G_UNIX_SOCKET_ADDRESS_ANONYMOUS); /* the system names it */
+    g_autoptr(GSocketAddress) any = g_unix_socket_address_new_with_type("", 0, G_UNIX_SOCKET_ADDRESS_ANONYMOUS); /* the system chooses the
+                                                                                                                  * name */
     if (!nowhere || !g_socket_bind(nowhere, any, FALSE, error) || !g_socket_listen(nowhere, error)) return FALSE;
     g_main_context_push_thread_default(never);
     const gboolean done = soup_server_listen_socket(soup, nowhere, 0, error);
@@ -194,7 +196,7 @@ static gboolean listen_at(RmilServe *serve, const RmilServeOptions *options, GEr
     return listen_in_vain(serve->soup, error) && bind_port(serve, listen, options->port, error);
 }
 
-/* -- files that change ------------------------------------------------------------------------------------------------------------------------ */
+/* -- files that change ----------------------------------------------------------------------------------------------------------------- */
 static gboolean look_at_files(gpointer user) {
     RmilServe *serve = user;
     g_clear_pointer(&serve->look, g_source_unref);
@@ -207,7 +209,7 @@ static gboolean look_at_files(gpointer user) {
 static void file_changed(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event, gpointer user) {
     RmilServe *serve = user;
     if (serve->look) return;
-    serve->look = g_timeout_source_new(150); /* who writes a file makes several events of it */
+    serve->look = g_timeout_source_new(150); /* writing a file causes several events */
     g_source_set_callback(serve->look, look_at_files, serve, NULL);
     g_source_attach(serve->look, serve->context);
 }
@@ -233,7 +235,7 @@ static void watch_files(RmilServe *serve) {
     watch_folder(serve, beside);
 }
 
-/* What changed while nobody looked: trained on as a change is, or said. */
+/* What changed while no server was running: starts a training as for any change, or reports it. */
 static void take_missed(RmilServe *serve) {
     const RmilServeOptions *options = &serve->desk->options;
     if (!serve->desk->loop) return;
@@ -247,7 +249,7 @@ static void take_missed(RmilServe *serve) {
     else rmil_loop_say(serve->desk->loop, RMIL_LOOP_IDLE, text);
 }
 
-/* -- the whole -------------------------------------------------------------------------------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------------------------------------------------------------------- */
 RmilServe *rmil_serve_new(const RmilServeOptions *options, GError **error) {
     if (options->port < 0 || options->port > 65535) {
         rmil_fail(error, RMIL_ERROR_ARGUMENT, "--port %d: must be 0 … 65535", options->port);
@@ -284,7 +286,7 @@ static gboolean quit(gpointer data) {
     return G_SOURCE_REMOVE;
 }
 
-/* By a source of the loop, so that one that has not begun yet ends, too. */
+/* Through a source of the loop, so that a loop that has not started yet ends, too. */
 void rmil_serve_stop(RmilServe *serve) {
     g_autoptr(GSource) source = g_idle_source_new();
     g_source_set_callback(source, quit, serve->loop, NULL);
@@ -299,7 +301,7 @@ void rmil_serve_free(RmilServe *serve) {
         g_socket_listener_close(G_SOCKET_LISTENER(serve->service));
     }
     if (serve->workers) g_thread_pool_free(serve->workers, FALSE, TRUE);
-    while (g_main_context_iteration(serve->context, FALSE)) /* answers that were on their way */
+    while (g_main_context_iteration(serve->context, FALSE)) /* answers being sent */
         ;
     if (serve->look) {
         g_source_destroy(serve->look);
@@ -309,7 +311,7 @@ void rmil_serve_free(RmilServe *serve) {
     g_clear_pointer(&serve->watched, g_hash_table_unref);
     if (serve->soup) soup_server_disconnect(serve->soup);
     g_clear_object(&serve->soup);
-    while (g_main_context_iteration(serve->context, FALSE)) /* connections that close */
+    while (g_main_context_iteration(serve->context, FALSE)) /* connections being closed */
         ;
     g_clear_object(&serve->service);
     rmil_desk_free(serve->desk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a run as it was when it was opened, and its models, which are read when they are asked for. */
+/* The record of a run as it was when it was opened, and its models, which are read on demand. */
 #include "serve-private.h"
 
 #include <string.h>

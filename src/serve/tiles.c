@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pictures of slides as the page asks for them: tiles, thumbnails, the tissue mask. What was made last is kept, up to so many bytes. */
+/* Pictures of slides for the page: tiles, thumbnails, the tissue mask. The most recent ones are cached, up to a number of bytes. */
 #include "serve-private.h"
 
 #include "slide/slide-private.h"
@@ -10,7 +10,7 @@
 
 typedef enum { OF_TILE, OF_THUMBNAIL, OF_PATCH, OF_MASK } PictureKind;
 
-/* Which picture. A thumbnail's side is `zoom`; a patch's side on level 0, in 64ths of a pixel, is `extent`. */
+/* Identifies a picture. A thumbnail's side is `zoom`; a patch's side on level 0, in 64ths of a pixel, is `extent`. */
 typedef struct {
     int64_t row, x, y, extent;
     PictureKind kind;
@@ -54,7 +54,7 @@ static void free_kept(gpointer data) {
 }
 
 struct RmilTiles *rmil_tiles_new(RmilDesk *desk, int64_t bytes, GError **error) {
-    if (!rmil_vips_init(error)) return NULL; /* it takes as long as some tiles: not while somebody waits for the first */
+    if (!rmil_vips_init(error)) return NULL; /* as slow as some tiles, so not when the first one is needed */
     struct RmilTiles *tiles = g_new0(struct RmilTiles, 1);
     tiles->desk = desk;
     tiles->most = bytes;
@@ -74,7 +74,7 @@ void rmil_tiles_free(struct RmilTiles *tiles) {
     g_free(tiles);
 }
 
-/* -- what was made -------------------------------------------------------------------------------------------------------------- */
+/* -- cache ---------------------------------------------------------------------------------------------------------------------- */
 static GBytes *look_up(struct RmilTiles *tiles, const Key *key) {
     g_mutex_lock(&tiles->lock);
     Kept *kept = g_hash_table_lookup(tiles->kept, key);
@@ -106,7 +106,7 @@ static void keep(struct RmilTiles *tiles, const Key *key, GBytes *bytes) {
 }
 
 /* -- encoding ---------------------------------------------------------------------------------------------------------------------- */
-/* Of three bands JPEG, of four, where pixels may be clear, PNG. */
+/* JPEG for three bands; PNG for four, where pixels may be transparent. */
 static GBytes *encode(const uint8_t *pixels, int64_t width, int64_t height, int bands, GError **error) {
     g_autoptr(RmilVipsImage) image = vips_image_new_from_memory(pixels, (size_t)(width * height * bands), (int)width, (int)height, bands,
                                                                 VIPS_FORMAT_UCHAR);
@@ -143,7 +143,7 @@ static gboolean use_look(RmilSlide *slide, gpointer user, GError **error) {
 gboolean rmil_tiles_look(struct RmilTiles *tiles, int64_t row, RmilLook *look, GError **error) {
     if (!lend(tiles, row, use_look, look, error)) return FALSE;
     const RmilSlideInfo *info = &look->info;
-    /* of a slide that does not say its resolution: it was opened with a made-up one */
+    /* of a slide that does not state its resolution: it was opened with a made-up one */
     look->mpp = info->mpp_source == RMIL_MPP_GIVEN && rmil_work_mpp(tiles->desk->work, row) <= 0 ? 0 : info->mpp;
     look->deepest = 0;
     while (((int64_t)RMIL_TILE_SIDE << look->deepest) < MAX(info->bounds_width, info->bounds_height)) look->deepest++;
@@ -190,7 +190,7 @@ GBytes *rmil_tiles_get(struct RmilTiles *tiles, int64_t row, int zoom, int64_t x
                            NULL};
     made = read_rectangle(tiles, &key, &rectangle, NULL);
     if (made) return made;
-    rectangle.width = rectangle.height = RMIL_TILE_SIDE; /* what is broken may be the neighbour alone */
+    rectangle.width = rectangle.height = RMIL_TILE_SIDE; /* perhaps only the neighbour is broken */
     return read_rectangle(tiles, &key, &rectangle, error);
 }
 
@@ -231,7 +231,7 @@ typedef struct {
     GBytes *bytes;
 } Masking;
 
-/* Green where there is tissue, red where it was left out; a picture pixel is tissue when any pixel of the mask under it is. */
+/* Green where there is tissue, red where it was left out; a pixel of the picture is tissue if any pixel of the mask under it is. */
 static gboolean use_mask(RmilSlide *slide, gpointer user, GError **error) {
     Masking *masking = user;
     g_autoptr(RmilMask) mask = rmil_work_mask(masking->work, masking->row, slide, masking->work->options.mask_mpp, error);

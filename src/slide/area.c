@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces and holes of a plane, and windows that slide over it: libvips' work. */
+/* Connected areas and holes of a plane, and sliding windows, by libvips. */
 #include "slide/mask-private.h"
 #include "slide/vips.h"
 
-/* The plane as vips sees it; it must outlive the image. */
+/* The plane as a vips image; it must outlive the image. */
 static VipsImage *wrap(const uint8_t *plane, const RmilMask *mask, GError **error) {
     if (!rmil_vips_init(error)) return NULL;
     VipsImage *image = vips_image_new_from_memory(plane, (gsize)(mask->width * mask->height), (int)mask->width, (int)mask->height, 1,
@@ -47,7 +47,7 @@ uint8_t *rmil_plane_blur(const uint8_t *plane, const RmilMask *mask, double sigm
     return pixels;
 }
 
-/* Every connected area of one value has a number. Free with g_free; NULL: failed. */
+/* Numbers the connected areas of equal value. Free with g_free; NULL: failed. */
 static int *number_areas(const uint8_t *plane, const RmilMask *mask, int *areas, GError **error) {
     g_autoptr(RmilVipsImage) image = wrap(plane, mask, error);
     VipsImage *numbered = NULL;
@@ -66,7 +66,7 @@ typedef struct {
     gboolean edge; /* it touches the edge of the plane */
 } Area;
 
-/* Sets areas of 0 (or of the others) to `to`, where they are smaller than `size` pixels; areas of 0 at the edge are no holes. */
+/* Sets areas of 0 (or of the others) that are smaller than `size` pixels to `to`; areas of 0 at the edge are not holes. */
 static gboolean turn_areas(uint8_t *plane, const RmilMask *mask, gboolean holes, double size, GError **error) {
     int count = 0;
     const int64_t width = mask->width, n = width * mask->height;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pen marks and folds, by colour, and out of the tissue. Blur: blur.c. */
+/* Finds pen marks and folds by colour, and removes them from the tissue. Blur: blur.c. */
 #include "slide/mask-private.h"
 
 #include <string.h>
 
-#define PEN_THICK 12.0   /* µm: what is thinner is no stroke */
-#define PEN_MARGIN 24.0  /* µm around it that are left out too: the stroke's own rim */
+#define PEN_THICK 12.0   /* µm: anything thinner is not a stroke */
+#define PEN_MARGIN 24.0  /* µm around a stroke that are also left out: its rim */
 #define PEN_LEAST 0.005  /* mm² */
-#define FOLD_SIGMA 8.0   /* µm: nuclei are not to look like folds */
+#define FOLD_SIGMA 8.0   /* µm: so that nuclei do not look like folds */
 #define FOLD_RATIO 2.5   /* times the median density of the slide's tissue */
 #define FOLD_DENSITY 1.8 /* and at least this optical density */
 #define FOLD_MARGIN 16.0 /* µm */
 #define FOLD_LEAST 0.005 /* mm² */
-#define MUCH 0.2         /* of the tissue: worth a word */
+#define MUCH 0.2         /* of the tissue: worth a warning */
 
 static int window(const RmilTissueSearch *search, double um) { return 1 + 2 * (int)(um / 2 / rmil_mask_scale(search) + 0.5); }
 
@@ -21,7 +21,7 @@ static double pixels(const RmilTissueSearch *search, double mm2) {
     return mm2 * 1e6 / (scale * scale);
 }
 
-/* Takes `marks`, grown by a margin, out of the tissue. */
+/* Removes `marks`, grown by a margin, from the tissue. */
 static gboolean leave_out(RmilTissueSearch *search, const uint8_t *marks, double margin, RmilLeftOut reason, GError **error) {
     RmilMask *mask = search->mask;
     g_autofree uint8_t *grown = rmil_plane_rank(marks, mask, window(search, 2 * margin), RMIL_RANK_MOST, error);
@@ -47,7 +47,7 @@ gboolean rmil_tissue_drop_pen(RmilTissueSearch *search, GError **error) {
            leave_out(search, marks, PEN_MARGIN, RMIL_LEFT_PEN, error);
 }
 
-/* Of the tissue that is still there. */
+/* Of the remaining tissue. */
 static double median_density(const RmilTissueSearch *search) {
     const RmilMask *mask = search->mask;
     int64_t counts[256] = {0}, n = 0, sum = 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles in the order in which they are best read: block by block, so that the file's own tiles, which lie across them, are decoded once and
- * still there when their other parts are wanted. Row by row, a wide slide has more of them in a row than are kept. */
+/* Tiles in an order for fast reading: block by block, so that the file's own tiles, which lie across them, are decoded once and are still
+ * cached when their other parts are needed. Row by row, a wide slide has more of them per row than the cache holds. */
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* level pixels of a block, about: high, for the blocks beside it come next and those below it late */
+/* approximate side of a block in level pixels; blocks are high, because the one beside follows soon, and the one below late */
 static const double sides[] = {1024, 2048};
-enum { TILES_MOST = 15 }; /* of a side of 224 px: those that overlap much are many */
+enum { TILES_MOST = 15 }; /* per side of a block, of 224 px each: limits the number of overlapping tiles */
 
 typedef struct {
     int64_t row, column, tile;
@@ -22,7 +22,7 @@ static int compare_cells(const void *a, const void *b) {
     return (p->tile > q->tile) - (p->tile < q->tile);
 }
 
-/* Level-0 px of a block's side: so many steps of the grid that it ends where a tile of the file does, where a number of them does. */
+/* Level-0 px of a block's side: a number of grid steps after which a tile of the file also ends, if there is such a number. */
 static double span(const RmilGrid *grid, const RmilSlide *slide, int axis) {
     const int level = rmil_slide_level(slide, grid->downsample);
     const double step = grid->tile_level0 - grid->overlap * grid->tile_level0 / grid->tile_px, scale = slide->downsamples[level];

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles out of focus: their finest details are weak beside the next coarser ones. */
+/* Tiles out of focus: their finest details are weak compared with the next coarser ones. */
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MARGIN 8     /* px that the bands' filters reach, and one more */
-#define SHARP 0.25   /* docs/preprocessing.md says how it was found */
-#define CONTRAST 1.0 /* squared gray values of the coarsest band: below, there is nothing to be in focus */
+#define MARGIN 8     /* px that the filters of the bands reach, plus one */
+#define SHARP 0.25   /* docs/preprocessing.md says how it was chosen */
+#define CONTRAST 1.0 /* squared gray values in the coarsest band: below that, nothing can be in focus */
 #define SIDE_LEAST (2 * MARGIN + 16)
 
-/* [1 2 1]/4 with gaps, along one axis, where it reaches no edge; elsewhere the values stay. */
+/* [1 2 1]/4 with gaps, along one axis; values too near to the edge are unchanged. */
 static void smooth(const float *in, float *out, int side, int gap, int64_t step) {
     memcpy(out, in, (gsize)side * (gsize)side * sizeof *in);
     for (int y = 0; y < side; y++)

@@ -6,7 +6,7 @@
 
 enum { HEAD = 65536, MAGIC_AT = 128, UID_MOST = 64 };
 
-/* Group 0020, element 000E, of explicit VR, little endian, as slides are written: "UI", two bytes of length, the text. */
+/* Group 0020, element 000E, explicit VR, little endian, as in slides: "UI", two bytes of length, the text. */
 static const char tag[] = {0x20, 0x00, 0x0e, 0x00, 'U', 'I'};
 
 char *rmil_dicom_series(const char *path) {

@@ -21,7 +21,7 @@ static const char *check_options(const RmilTileOptions *options) {
 /* Overlap of [from, to] with mask pixel i, in mask pixels. */
 static double overlap(double from, double to, int64_t i) { return MAX(0, MIN(to, (double)i + 1) - MAX(from, (double)i)); }
 
-/* Share of the square of `side` level-0 pixels at (x, y) that has `value` in a plane of the mask; outside the mask nothing has. */
+/* Share of the square of `side` level-0 pixels at (x, y) that has `value` in a plane of the mask; outside the mask the share is 0. */
 static double share_of(const RmilMask *mask, const uint8_t *plane, uint8_t value, int64_t x, int64_t y, double side) {
     double left = (double)x / mask->downsample, right = ((double)x + side) / mask->downsample;
     double top = (double)y / mask->downsample, bottom = ((double)y + side) / mask->downsample;
@@ -40,8 +40,8 @@ static double share_of(const RmilMask *mask, const uint8_t *plane, uint8_t value
     return area / ((right - left) * (bottom - top));
 }
 
-/* Does what was left out cost the tile its place? It does where it would have enough tissue with it, and has too little, or less than was
- * left out. Then it is counted, by what covers most of it. */
+/* Does the tile lose its place because of what was left out? It does if it would have enough tissue otherwise, and now has too little, or
+ * less than was left out. It is then counted, under the reason that covers most of it. */
 static gboolean loses_place(RmilGrid *grid, const RmilMask *mask, const int64_t corner[2], double share, double min_tissue) {
     RmilLeftTile tile = {corner[0], corner[1], RMIL_LEFT_NOTHING};
     double left = 0, most = 0;
@@ -58,7 +58,7 @@ static gboolean loses_place(RmilGrid *grid, const RmilMask *mask, const int64_t 
     return TRUE;
 }
 
-/* For twice as many tiles. */
+/* Doubles the room for tiles. */
 static gboolean make_room(RmilGrid *grid, int64_t *room, GError **error) {
     *room = MAX(2 * *room, 1024);
     int64_t *coords = g_try_renew(int64_t, grid->coords, 2 * (gsize)*room);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain images through libvips: the header when opened, the pixels when first read, into memory or, when they are many,
- * into a temporary file that is mapped, so that any number of threads can take rectangles out of them. */
+/* Plain images through libvips: the header is read when opened, the pixels at the first read, into memory or, if there are many, into a
+ * mapped temporary file, so that any number of threads can take rectangles from them. */
 #include "slide/slide-private.h"
 #include "slide/vips.h"
 
@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PIXELS_MAX (INT64_C(1) << 33) /* more is a slide's business */
-#define MEMORY_MAX ((gsize)256 << 20) /* bytes decoded into memory; above, a temporary file */
+#define PIXELS_MAX (INT64_C(1) << 33) /* larger images must be slides */
+#define MEMORY_MAX ((gsize)256 << 20) /* bytes decoded into memory; above that, into a temporary file */
 #define STRIP 64                      /* rows decoded at once */
 
 typedef int (*Loader)(const char *path, VipsImage **image, ...);
@@ -21,15 +21,15 @@ typedef int (*Loader)(const char *path, VipsImage **image, ...);
 typedef struct {
     Loader load;
     uint8_t *rgb;  /* rows of 8-bit RGB without gaps; NULL before the first read */
-    gsize mapped;  /* bytes, when they are a mapped file */
-    GError *error; /* why there are none */
+    gsize mapped;  /* bytes, if it is a mapped file */
+    GError *error; /* why there are no pixels */
     GMutex lock;
-    char *x_resolution, *y_resolution; /* of TIFF, pixels per cm or in no unit; NULL: none */
+    char *x_resolution, *y_resolution; /* for TIFF, pixels per cm or without unit; NULL: none */
     const char *unit;
     char *description;
 } Handle;
 
-/* By the first bytes, not the name: vips' own choice would also try every format that ImageMagick knows. */
+/* Decided by the first bytes, not the name: vips' own choice would also try every format that ImageMagick knows. */
 static const struct {
     const char *name, *magic;
     gsize size, offset;
@@ -40,7 +40,7 @@ static const struct {
     {"webp", "WEBP", 4, 8, vips_webpload},
 };
 
-/* Red, green and blue of three pages; NULL: vips says why. */
+/* Red, green and blue from three pages; NULL: vips has the reason. */
 static VipsImage *join_pages(const char *file) {
     VipsImage *pages[3] = {NULL}, *joined = NULL, *rgb = NULL;
     gboolean good = TRUE;
@@ -61,10 +61,10 @@ static VipsImage *load(const RmilSlide *slide, Loader loader, VipsFailOn fail_on
     return NULL;
 }
 
-/* Strips and big-endian tiles, which OpenSlide leaves to us, say as much of themselves as other TIFF files. */
+/* TIFF files with strips or big-endian tiles, which OpenSlide does not read, have the same tags as other TIFF files. */
 static void read_tags(Handle *handle, VipsImage *image) {
     const char *text = NULL;
-    /* vips gives pixels per mm where there is a unit, and the bare number where there is none */
+    /* vips gives pixels per mm if there is a unit, else the bare number */
     gboolean unit = vips_image_get_typeof(image, VIPS_META_RESOLUTION_UNIT) != 0;
     handle->unit = unit ? "centimeter" : "none";
     double scale = unit ? 10 : 1;
@@ -109,7 +109,7 @@ static gboolean image_open(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
-/* Any colour space of 8 or 16 bits, transparent or not, to 8-bit RGB over white. */
+/* Any colour space of 8 or 16 bits, with or without transparency, to 8-bit RGB on white. */
 static VipsImage *to_rgb(VipsImage *image) {
     g_autoptr(RmilVipsImage) colour = NULL;
     VipsImage *flat = NULL;
@@ -122,7 +122,7 @@ static VipsImage *to_rgb(VipsImage *image) {
     return status == 0 ? flat : NULL;
 }
 
-/* A file without a name in the temporary folder, whose space is taken before anything is written: it cannot run full later, and nothing
+/* An unnamed file in the temporary folder whose space is allocated before anything is written: the disk cannot run full later, and nothing
  * is left behind whatever happens. */
 static uint8_t *map_temporary(const RmilSlide *slide, gsize size, GError **error) {
     g_autofree char *path = g_build_filename(g_get_tmp_dir(), "rankmil-XXXXXX", NULL);
@@ -164,7 +164,7 @@ static gboolean copy_pixels(VipsImage *image, uint8_t *rgb) {
     return good;
 }
 
-/* Has vips just said that a part of a JPEG's picture is missing? Its other warnings are of the writer's habits. */
+/* Has vips just reported a missing part of a JPEG? Its other warnings are about peculiarities of writers. */
 static gboolean is_lost(void) {
     const char *text = vips_error_buffer();
     return strstr(text, "premature end of data segment") || strstr(text, "bad Huffman code");
@@ -194,7 +194,7 @@ static gboolean decode_as(RmilSlide *slide, Handle *handle, VipsFailOn fail_on, 
     return rmil_vips_fail(error, RMIL_ERROR_FORMAT, what);
 }
 
-/* What is missing in the middle of a JPEG is a warning, and grey. */
+/* A missing part in the middle of a JPEG is a warning, and becomes grey. */
 static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     gboolean lost = FALSE;
     if (handle->load == vips_jpegload) {
@@ -204,13 +204,13 @@ static gboolean decode(RmilSlide *slide, Handle *handle, GError **error) {
     return decode_as(slide, handle, VIPS_FAIL_ON_ERROR, &lost, error);
 }
 
-/* The pixels are complete and never change once they are there. */
+/* The pixels are complete and never change once they exist. */
 static gboolean ensure_pixels(RmilSlide *slide, GError **error) {
     Handle *handle = slide->handle;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->lock);
     if (!handle->rgb && !handle->error) {
         decode(slide, handle, &handle->error);
-        vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which is not vips' own */
+        vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which vips did not create */
     }
     if (handle->rgb) return TRUE;
     if (error) *error = g_error_copy(handle->error);

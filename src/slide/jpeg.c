@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A block of 8 × 8 pixels begins with its mean: a picture at an eighth of its size takes none of the arithmetic that the whole one takes. */
+/* A block of 8 × 8 pixels begins with its mean, so a picture at an eighth of its size needs almost no arithmetic. */
 #include "slide/jpeg.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@ typedef struct {
 
 static void fail(j_common_ptr info) { longjmp(((Failure *)info->err)->out, 1); }
 
-/* Damage, too, fails: whoever reads the whole picture says what it is. */
+/* Also fails for damage, without a message: reading the whole picture reports it. */
 static void stay_silent(j_common_ptr info, int level) {
     if (level < 0) fail(info);
 }

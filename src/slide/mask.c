@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tissue mask: its size, and the rules that make it one after the other. */
+/* The tissue mask: its size, and the rules that make it, one after another. */
 #include "slide/mask-private.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MASK_MPP 4.0    /* µm per mask pixel */
-#define SIDE_PLAIN 4096 /* mask pixels a side of a plain image */
-#define SIDE_MAX 16384  /* of any slide: 256 MiB */
+#define SIDE_PLAIN 4096 /* mask pixels per side for a plain image */
+#define SIDE_MAX 16384  /* for any slide: 256 MiB */
 
 static const char *const methods[] = {"otsu", "hsv", "none"};
 
@@ -57,7 +57,7 @@ double rmil_mask_scale(const RmilTissueSearch *search) {
 }
 
 /* -- given tissue --------------------------------------------------------------------------------------------------------------- */
-/* A ring crosses the middle of a row: from there on, tissue and none are turned over (see fill_rings). */
+/* A ring crosses the middle of a row: from there on, tissue and no tissue are swapped (see fill_rings). */
 static void cross(RmilMask *mask, int64_t row, double x) {
     const int64_t first = (int64_t)ceil(CLAMP(x / mask->downsample - 0.5, 0, (double)mask->width));
     if (first < mask->width) mask->tissue[row * mask->width + first] ^= 1;
@@ -103,7 +103,7 @@ static gboolean find(RmilTissueSearch *search, GError **error) {
     return TRUE;
 }
 
-/* Pieces and holes by size; in mask pixels, which without a resolution have none. */
+/* Removes small pieces and holes; sizes are in mask pixels, so nothing is removed if the resolution is unknown. */
 static gboolean drop_by_area(RmilTissueSearch *search, GError **error) {
     const RmilTissueOptions *options = search->options;
     RmilMask *mask = search->mask;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OME-XML, as Bio-Formats and QuPath write it into a TIFF's description: how large a pixel is, and how many channels there are. */
+/* OME-XML, as Bio-Formats and QuPath write it into a TIFF's description: the pixel size, and the number of channels. */
 #include "base/xml.h"
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Of lengths in µm. "pixel" and "reference frame" are not among them. */
+/* Units of length in µm. "pixel" and "reference frame" are not lengths. */
 static const struct {
     const char *name;
     double um;
@@ -24,7 +24,7 @@ double rmil_length_unit(const char *name) {
     return NAN;
 }
 
-/* µm; the unit is µm where none is given. NAN: none, or no length. */
+/* In µm, which is also the default unit. NAN: missing, or not a length. */
 static double length(xmlTextReader *reader, const char *name) {
     g_autofree char *unit_name = g_strconcat(name, "Unit", NULL);
     xmlChar *text = xmlTextReaderGetAttribute(reader, (const xmlChar *)name);
@@ -47,7 +47,7 @@ static int64_t count(xmlTextReader *reader, const char *name) {
 
 static void drop(void *user, const xmlError *what) {}
 
-/* Is the n-th channel called as the n-th of red, green, blue, or not at all? Programs write numbers where nobody named one. */
+/* Is the n-th channel named like the n-th of red, green, blue, or not named at all? Programs write numbers if it has no name. */
 static gboolean is_colour(xmlTextReader *reader, int n) {
     static const char *const names[3][2] = {{"red", "r"}, {"green", "g"}, {"blue", "b"}};
     xmlChar *text = xmlTextReaderGetAttribute(reader, (const xmlChar *)"Name");

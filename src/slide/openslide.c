@@ -8,16 +8,16 @@
 #include <openslide/openslide.h>
 #include <string.h>
 
-/* OpenSlide's errors are sticky: after one, the handle answers nothing but that error, in every thread. So a failing
- * read is tried once more on a handle of its own; only what fails there too is the fault of the region asked for. */
+/* OpenSlide's errors are sticky: after one, the handle only returns that error, in every thread. So a failed read is repeated on a new
+ * handle; only if that fails, too, is the requested region at fault. */
 typedef struct {
     openslide_t *current;
     GPtrArray *retired; /* handles with an error that other threads may still be using */
     GMutex lock;
     int64_t tiles[RMIL_SLIDE_LEVELS][2]; /* width and height of each level's tiles in the file */
-    int levels;                          /* that OpenSlide knows; behind them: */
+    int levels;                          /* known to OpenSlide; followed by: */
     RmilSubLevels *more;                 /* or NULL */
-    RmilTiffTiles *own;                  /* the file's tiles without OpenSlide; NULL: it is not of that kind */
+    RmilTiffTiles *own;                  /* the file's tiles without OpenSlide; NULL: not that kind of file */
 } Handle;
 
 #define RETIRED_MAX 8 /* a file that fails more often is given up */
@@ -61,8 +61,8 @@ static const char *way_out(const char *reason) {
 }
 
 /* -- opened twice ------------------------------------------------------------------------------------------------------------------- */
-/* A read that fails while OpenSlide opens a file may cost it a level or a property without a word. So it is opened twice: what a failing
- * disk or network lets through once does not come through twice. */
+/* If a read fails while OpenSlide opens a file, it may silently miss a level or a property. So it is opened twice: a failing disk or
+ * network is unlikely to cause the same result twice. */
 static gboolean same_text(const char *a, const char *b) { return g_strcmp0(a, b) == 0; }
 
 static gboolean same_file(openslide_t *a, openslide_t *b) {
@@ -87,13 +87,13 @@ static gboolean opens_alike(const RmilSlide *slide, openslide_t *file) {
     return same;
 }
 
-/* NULL: OpenSlide does not know it, asked twice. */
+/* NULL: OpenSlide does not know the format, asked twice. */
 static const char *vendor_of(const RmilSlide *slide) {
     const char *vendor = openslide_detect_vendor(slide->file);
     return vendor ? vendor : openslide_detect_vendor(slide->file);
 }
 
-/* A page alone: its SubIFDs may hold coarser levels. */
+/* For a single page: its SubIFDs may hold coarser levels. */
 static gboolean add_sub_levels(RmilSlide *slide, Handle *handle, GError **error) {
     if (!rmil_sub_levels_open(slide, &handle->more, error)) return FALSE;
     for (int i = 0; i < rmil_sub_levels_count(handle->more) && slide->info.levels < RMIL_SLIDE_LEVELS; i++) {
@@ -165,7 +165,7 @@ static const char *try_region(openslide_t *file, const Region *region, uint32_t 
 }
 
 /* -- which tile is damaged --------------------------------------------------------------------------------------------- */
-/* Level pixels first … end − 1 along an axis that is cut into tiles. */
+/* Level pixels first … end − 1 along an axis that is divided into tiles. */
 typedef struct {
     int64_t first, end, tile;
 } Axis;
@@ -181,7 +181,7 @@ static Region region_of(const Axis axes[2], const Region *whole) {
                     .scale = whole->scale};
 }
 
-/* Can it be read with a handle of its own? */
+/* Can it be read with a new handle? */
 static gboolean is_sound(const RmilSlide *slide, const Region *region, uint32_t *argb) {
     openslide_t *file = openslide_open(slide->file);
     gboolean sound = file && !try_region(file, region, argb);
@@ -207,8 +207,8 @@ static void find_damage(RmilSlide *slide, const Region *region, uint32_t *argb, 
     for (int i = 0; i < 2; i++) corner[i] = (int64_t)((double)(axes[i].first / axes[i].tile * axes[i].tile) * region->scale + 0.5);
 }
 
-/* `failed` answers nothing but its error, which may come from another region. When the region can be read with a handle
- * of its own, that one takes the place of `failed`. */
+/* `failed` returns only its error, which may come from another region. If the region can be read with a new handle, that one replaces
+ * `failed`. */
 static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Region *region, uint32_t *argb, GError **error) {
     Handle *handle = slide->handle;
     gboolean more = handle->retired->len < RETIRED_MAX;
@@ -228,7 +228,7 @@ static gboolean replace_handle(RmilSlide *slide, openslide_t *failed, const Regi
 }
 
 /* -- the file's own tiles --------------------------------------------------------------------------------------------------------- */
-/* Is a whole tile near the middle of the level what OpenSlide makes of it? */
+/* Is a whole tile near the middle of the level the same as OpenSlide's? */
 static gboolean is_same(Handle *handle, const RmilSlide *slide, int level, int number) {
     const double scale = slide->downsamples[level];
     const int64_t *side = handle->tiles[number], size[2] = {slide->widths[level], slide->heights[level]};
@@ -244,7 +244,7 @@ static gboolean is_same(Handle *handle, const RmilSlide *slide, int level, int n
            !try_region(g_atomic_pointer_get(&handle->current), &region, theirs) && memcmp(ours, theirs, bytes) == 0;
 }
 
-/* Tiles that are not what OpenSlide makes of them are never read. */
+/* Tiles that differ from OpenSlide's are never used. */
 static void check_own(const RmilSlide *slide, int level) {
     Handle *handle = slide->handle;
     const int number = slide->level_of[level];
@@ -260,7 +260,7 @@ static gboolean openslide_backend_read_eighths(RmilSlide *slide, int64_t x, int6
     return rmil_tiff_tiles_read_eighths(handle->own, slide->level_of[0], x, y, width, height, argb);
 }
 
-/* FALSE: OpenSlide is to read it. A level that whole level-0 pixels enter between its own is interpolated there. */
+/* FALSE: OpenSlide must read it. It interpolates where a position falls between pixels of the level. */
 static gboolean read_own(RmilSlide *slide, int64_t x, int64_t y, int level, int64_t width, int64_t height, uint32_t *argb) {
     Handle *handle = slide->handle;
     const double scale = slide->downsamples[level];

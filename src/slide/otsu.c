@@ -4,8 +4,8 @@
 
 #include "base/base-private.h"
 
-/* scikit-image works in float32, and its choice between near-equal splits depends on every rounding: each operation here
- * is done in double where that is exact and rounded once, so that no compiler can fuse two of them. */
+/* scikit-image works in float32, and its choice between nearly equal splits depends on every rounding. So each operation here is done in
+ * double, where it is exact, and rounded once, so that no compiler can fuse two of them. */
 #define BINS 256
 #define CLASSES_MAX 5
 
@@ -18,7 +18,7 @@ typedef struct {
 
 static void fill_table(Search *search, const float *share) {
     float mass[BINS], moment[BINS];
-    mass[0] = moment[0] = share[0]; /* bin 0 weighs like bin 1, as it does there */
+    mass[0] = moment[0] = share[0]; /* bin 0 has the weight of bin 1, as in scikit-image */
     for (int i = 1; i < search->bins; i++) {
         float weighted = (float)((double)i * share[i]);
         mass[i] = mass[i - 1] + share[i];

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 2048           /* level pixels a side that are decoded at once: bounds the memory of any read */
-#define SIDE_MAX 1000000     /* output pixels a side */
+#define BLOCK 2048           /* level pixels per side decoded at once: bounds the memory of any read */
+#define SIDE_MAX 1000000     /* output pixels per side */
 #define REDUCTION_MAX 4096.0 /* level pixels per output pixel */
-#define LEVEL_SLACK 1.01     /* a level this little coarser than asked for is taken: scanners' levels are 4.0003, not 4 */
-#define DRIFT 0.1            /* output pixels by which a copied rectangle may end beside its place */
+#define LEVEL_SLACK 1.01     /* accepts a level this little coarser than requested: scanners' levels are 4.0003, not 4 */
+#define DRIFT 0.1            /* output pixels by which a copied rectangle may end off its place */
 
 typedef struct {
     RmilSlide *slide;
@@ -22,12 +22,12 @@ typedef struct {
     uint32_t *argb;
 } Plan;
 
-/* A stretch of one axis: output pixels from … from + size, and the level pixels they come from. */
+/* A stretch of one axis: output pixels from … from + size, and the level pixels that they come from. */
 typedef struct {
     int64_t from, size; /* output */
-    int64_t origin;     /* level 0: where the level pixels start */
+    int64_t origin;     /* level 0: start of the level pixels */
     int64_t input;      /* level pixels; 0: all outside */
-    double offset;      /* of output pixel `from` in level pixels from the origin */
+    double offset;      /* of output pixel `from`, in level pixels from the origin */
 } Stretch;
 
 int rmil_slide_level(const RmilSlide *slide, double downsample) {
@@ -37,14 +37,13 @@ int rmil_slide_level(const RmilSlide *slide, double downsample) {
     return best;
 }
 
-/* A region starts at a whole level-0 pixel, which lies a fraction of a level pixel away from where it should when the
- * downsample is not whole. The nearest such pixel is asked for, `offset` counts from where it really is, and the region
- * is as much wider as that takes. */
+/* A region starts at a whole level-0 pixel, which is a fraction of a level pixel off if the downsample is not whole. The nearest such pixel
+ * is requested, `offset` counts from its true position, and the region is wider by what that needs. */
 static Stretch plan_stretch(const Plan *plan, double start, int64_t from, int64_t size, int64_t extent) {
     double scale = plan->slide->downsamples[plan->level];
     double low = (start + (double)from * plan->downsample) / scale;
     double high = (start + (double)(from + size) * plan->downsample) / scale;
-    double margin = plan->ratio < 1 ? 1 : 0; /* interpolation looks at the neighbours */
+    double margin = plan->ratio < 1 ? 1 : 0; /* interpolation needs the neighbours */
     double first = MAX(0, floor(low + 1e-6 - margin)), last = MIN((double)extent, ceil(high - 1e-6 + margin));
     Stretch stretch = {.from = from, .size = size};
     if (last <= first) return stretch;
@@ -78,7 +77,7 @@ static gboolean read_block(const Plan *plan, const Stretch *x, const Stretch *y,
     return good;
 }
 
-/* Level pixels that are output pixels, straight into their place; only whole rows can be read without a copy. */
+/* Level pixels that equal output pixels are read straight into their place; only whole rows can be read without a copy. */
 static gboolean copy_block(const Plan *plan, const Stretch *x, const Stretch *y, GError **error) {
     double scale = plan->slide->downsamples[plan->level];
     int64_t left = (int64_t)llround(plan->x + (double)x->from * scale);
@@ -113,7 +112,7 @@ gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downs
     if (plan.ratio > REDUCTION_MAX)
         return rmil_fail(error, RMIL_ERROR_ARGUMENT, "%s: downsample %g is too large for a slide whose coarsest level is %g", slide->name,
                          downsample, slide->downsamples[level]);
-    /* up to LEVEL_SLACK of enlargement stays a box, which such a box is very nearly */
+    /* an enlargement of up to LEVEL_SLACK counts as a box, which it very nearly is */
     gboolean copy = can_copy(&plan);
     int64_t step = MAX(1, (int64_t)(BLOCK / plan.ratio));
     for (int64_t top = 0; top < height; top += step) {
@@ -126,7 +125,7 @@ gboolean rmil_slide_read_argb(RmilSlide *slide, double x, double y, double downs
     return TRUE;
 }
 
-/* Over the background; `argb` is premultiplied. */
+/* Composites over the background; `argb` is premultiplied. */
 RMIL_CLONES static void flatten(const uint32_t *restrict argb, const uint8_t background[3], uint8_t *restrict rgb, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         uint32_t pixel = argb[i], missing = 255 - (pixel >> 24);

@@ -56,7 +56,7 @@ void rmil_taps_clear(RmilTaps *taps) {
     g_free(taps->weights);
 }
 
-/* Up to three rows, which is all that a step below 2 takes, in one pass. */
+/* Up to three rows in one pass, which is enough for a step below 2. */
 RMIL_CLONES static void blend_rows(uint32_t *restrict out, const uint8_t *a, uint32_t wa, const uint8_t *b, uint32_t wb, const uint8_t *c,
                                    uint32_t wc, int64_t n) {
     for (int64_t i = 0; i < n; i++) out[i] = (wa * a[i] + wb * b[i] + wc * c[i] + 128) >> 8;
@@ -91,7 +91,7 @@ static void down(const uint32_t *input, int64_t width, const RmilTaps *y, int64_
 typedef uint32_t Words4 __attribute__((vector_size(16)));
 typedef uint8_t Bytes16 __attribute__((vector_size(16)));
 
-/* The highest byte of each word, in the first word. GCC before 12 does not know the one function, clang not the other. */
+/* The highest byte of each word, in the first word. GCC before 12 lacks one of the functions, clang the other. */
 RMIL_INLINE uint32_t highest_bytes(Words4 words) {
     enum { FIRST = G_BYTE_ORDER == G_LITTLE_ENDIAN ? 3 : 0 };
 #ifdef __clang__

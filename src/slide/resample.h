@@ -5,8 +5,8 @@
 
 #include "base/base-private.h"
 
-/* Weights of one axis. Output pixel i is the sum of weight[start[i] + k] · input[first[i] + k], k < count[i]; weights
- * are in 1/65536 and sum to 65536 where the pixel lies wholly inside the input. */
+/* Weights of one axis. Output pixel i is the sum of weight[start[i] + k] · input[first[i] + k], k < count[i]; weights are in 1/65536 and
+ * sum to 65536 if the pixel lies wholly inside the input. */
 typedef struct {
     int64_t size;
     int32_t *first, *count, *start;
@@ -14,9 +14,9 @@ typedef struct {
     int64_t allocated;
 } RmilTaps;
 
-/* Output pixel i of `size` covers offset + i·step … offset + (i + 1)·step of an input axis of `input` pixels: the share
- * of each input pixel in it (what lies outside weighs nothing). For step < 1: linear interpolation at the centre. taps
- * must be cleared, also after a failure. */
+/* Output pixel i of `size` covers offset + i·step … offset + (i + 1)·step of an input axis of `input` pixels; weights are the shares of
+ * each input pixel in it (outside the input 0). For step < 1: linear interpolation at the centre. taps must be cleared, also after a
+ * failure. */
 gboolean rmil_taps_init(RmilTaps *taps, double offset, double step, int64_t size, int64_t input, GError **error);
 void rmil_taps_clear(RmilTaps *taps);
 

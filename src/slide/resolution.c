@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many µm a pixel is, and how far that can be trusted. */
+/* How many µm a pixel has, and how far that can be trusted. */
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Between a 200× scan and a flatbed scanner. Outside lie typing errors and the 72 or 300 dpi that programs write into
- * TIFF files without meaning it. */
+/* From a 200× scan to a flatbed scanner. Values outside are typing errors, or the 72 or 300 dpi that programs write into TIFF files without
+ * meaning it. */
 #define MPP_MIN 0.02
 #define MPP_MAX 20.0
-/* What scanners do: about 90× to 4.5×. Outside, a unit was mistaken more often than not. */
+/* The usual range of scanners: about 90× to 4.5×. Values outside are more often than not errors of the unit. */
 #define USUAL_MIN 0.11
 #define USUAL_MAX 2.2
 
@@ -28,7 +28,7 @@ static gboolean is_magnification(double mpp) {
     return FALSE;
 }
 
-/* A number that is believed, but seldom right. */
+/* A value that is used, but seldom right. */
 static void warn_unusual(RmilSlide *slide, double mpp, const char *what) {
     if (mpp >= USUAL_MIN && mpp <= USUAL_MAX) return;
     if (is_magnification(mpp))
@@ -40,7 +40,7 @@ static void warn_unusual(RmilSlide *slide, double mpp, const char *what) {
                         what, mpp, 10 / mpp);
 }
 
-/* Takes (x, y) when both are believable; says so when there is something that is not. */
+/* Uses (x, y) if both are plausible; warns of a value that is not. */
 static gboolean accept(RmilSlide *slide, double x, double y, RmilMppSource source, const char *what) {
     if (isnan(x)) x = y;
     if (isnan(y)) y = x;
@@ -56,7 +56,7 @@ static gboolean accept(RmilSlide *slide, double x, double y, RmilMppSource sourc
     return TRUE;
 }
 
-/* ImageJ gives its unit in the description, and none in the tag. */
+/* ImageJ writes its unit into the description, not into the tag. */
 static double imagej_unit(const char *description) {
     if (!description || !g_str_has_prefix(description, "ImageJ=")) return NAN;
     g_auto(GStrv) lines = g_strsplit(description, "\n", 64);
@@ -75,7 +75,7 @@ static double resolution_unit(RmilSlide *slide) { /* µm */
     return imagej_unit(slide->backend->property(slide, "tiff.ImageDescription"));
 }
 
-/* An objective of 40× goes with about 0.25 µm; where a file says both, they should agree. */
+/* A 40× objective goes with about 0.25 µm; if a file states both, they should agree. */
 static void check_objective(RmilSlide *slide) {
     double power = property_number(slide, "openslide.objective-power"), product = slide->info.mpp * power;
     if (power > 0 && !(product >= 5 && product <= 20))
@@ -85,7 +85,7 @@ static void check_objective(RmilSlide *slide) {
                         slide->info.mpp, power);
 }
 
-/* What the file says, best first. */
+/* What the file states, best source first. */
 static gboolean find_in_file(RmilSlide *slide) {
     RmilOme ome;
     if (rmil_ome_read(slide->backend->property(slide, "tiff.ImageDescription"), &ome) &&

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides for the eye: from pixels that are eight times as large as the file's, where the file gives those for less. */
+/* Slides for viewing: from the means of 8 × 8 pixels, if the file offers them cheaply. */
 #include "slide/resample.h"
 #include "slide/slide-private.h"
 
 #include <math.h>
 #include <string.h>
 
-#define PIXELS 4e6 /* eighths that are read at once */
+#define PIXELS 4e6 /* eighths read at once */
 
 typedef struct {
     RmilSlide *slide;
     double x, y, downsample; /* of the rectangle, level 0 */
-    int64_t columns, rows;   /* output pixels of which all lies in whole eighths */
+    int64_t columns, rows;   /* output pixels that lie completely within whole eighths */
     int64_t width;           /* of the output */
     uint8_t *rgb;
 } Plan;
@@ -24,7 +24,7 @@ static void put_row(const uint32_t *argb, int64_t n, uint8_t *rgb) {
     }
 }
 
-/* Output rows first … first + n − 1. FALSE, without an error: they are to be read in full. */
+/* Output rows first … first + n − 1. FALSE, without an error: they must be read in full. */
 static gboolean read_rows(const Plan *plan, int64_t first, int64_t n, gboolean *read, GError **error) {
     const double step = plan->downsample / 8, left = plan->x / 8, top = (plan->y + (double)first * plan->downsample) / 8;
     const int64_t x = (int64_t)floor(left), y = (int64_t)floor(top);
@@ -46,7 +46,7 @@ static gboolean read_rows(const Plan *plan, int64_t first, int64_t n, gboolean *
     return good;
 }
 
-/* What is beside the rough part, at the right and below. */
+/* The rest, to the right of the rough part and below it. */
 static gboolean read_rest(const Plan *plan, int64_t rows, int64_t height, GError **error) {
     const int64_t beside = plan->width - plan->columns;
     if (beside > 0 && rows > 0) {

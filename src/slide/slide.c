@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides: opened by whoever reads them. */
+/* Slides: opened by the backend that can read them. */
 #include "slide/slide-private.h"
 
 #include "slide/vips.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The plain reasons first: the libraries below would only say that they do not know the file. */
+/* Simple reasons first: the libraries below would only report that they do not know the file. */
 static gboolean check_file(RmilSlide *slide, GError **error) {
     struct stat info;
     if (stat(slide->path, &info) != 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", slide->name, g_strerror(errno));
@@ -26,7 +26,7 @@ static gboolean check_file(RmilSlide *slide, GError **error) {
     return TRUE;
 }
 
-/* Some files hold a label or an overview where a coarser level should be. Scanners round and pad a little. */
+/* Some files have a label or an overview in place of a coarser level. Scanners round and pad a little. */
 static gboolean has_shape(const RmilSlide *slide, int level) {
     double across = (double)slide->widths[0] / (double)slide->widths[level],
            down = (double)slide->heights[0] / (double)slide->heights[level];
@@ -87,7 +87,7 @@ static gboolean open_as(RmilSlide *slide, const RmilBackend *backend, GError **e
     return backend->open(slide, error);
 }
 
-/* Where a slide is several files (MIRAX, Hamamatsu's VMS), a link to one of them lies beside none of the others. */
+/* If a slide consists of several files (MIRAX, Hamamatsu's VMS), a link to one of them is not beside the others. */
 static gboolean open_slide(RmilSlide *slide, GError **error) {
     GError *first = NULL;
     gboolean good = open_as(slide, &rmil_backend_openslide, &first);

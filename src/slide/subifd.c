@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* By libvips, which opens each SubIFD as an image of its own. */
+/* By libvips, which opens each SubIFD as a separate image. */
 #include "slide/subifd.h"
 
 #include "slide/vips.h"
@@ -13,7 +13,7 @@ struct _RmilSubLevels {
     int count;
 };
 
-/* One that holds something else has another number of bands. NULL: it cannot be opened. */
+/* A level that holds something else has another number of bands. NULL: it cannot be opened. */
 static VipsImage *open_level(const char *file, int sub) {
     VipsImage *image = NULL;
     return vips_tiffload(file, &image, "subifd", sub, "access", VIPS_ACCESS_RANDOM, "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0 ? image
@@ -85,7 +85,7 @@ gboolean rmil_sub_levels_read(const RmilSubLevels *levels, int level, int64_t x,
                  argb + row * width, wanted.width);
     g_object_unref(region);
     if (good) {
-        vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which is not vips' own */
+        vips_thread_shutdown(); /* frees what vips keeps for the calling thread, which vips did not create */
         return TRUE;
     }
     g_autofree char *what = g_strdup_printf("%s: cannot be read at pixel (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slide at the resolution of its tissue mask, in the planes that the rules ask for. */
+/* The slide at the resolution of its tissue mask, in the planes that the rules need. */
 #include "slide/mask-private.h"
 
 #include <math.h>
 
 #define STRIP (1 << 20) /* mask pixels read at once */
-#define NEARLY_BLACK 16 /* the brightest colour: below, saturation is noise */
+#define NEARLY_BLACK 16 /* brightest colour of such a pixel: below, saturation is noise */
 
-/* A pixel that is partly outside the scan has the colour of the part inside; one that is mostly outside has none (FALSE). */
+/* A pixel that is partly outside the scan has the colour of its inner part; one that is mostly outside has none (FALSE). */
 static gboolean colour_of(uint32_t argb, uint32_t rgb[3]) {
     const uint32_t alpha = argb >> 24;
     if (alpha < 128) return FALSE;
@@ -28,11 +28,12 @@ static uint8_t saturation_of(const uint32_t rgb[3]) {
 
 /* -- ink ---------------------------------------------------------------------------------------------------------------------- */
 /* Haematoxylin and eosin both absorb green most (Ruifrok and Johnston, 2001): red relative to green is 0.93 at most, and blue 0.42. Blue
- * and green ink absorb red most; black ink absorbs all alike, and more than tissue does. Red ink looks like blood, and is not told. */
-#define INK_FAINT 0.35 /* optical density below which nothing is told */
+ * and green ink absorb red most; black ink absorbs all colours alike, and more than tissue does. Red ink looks like blood, and is not
+ * detected. */
+#define INK_FAINT 0.35 /* optical density below which ink is not detected */
 #define INK_BLUE 1.15  /* red over green */
-#define INK_BLACK 1.2  /* green's density, from which on black is ink */
-#define INK_GRAY 0.85  /* least over most */
+#define INK_BLACK 1.2  /* green density from which on black is ink */
+#define INK_GRAY 0.85  /* smallest over largest */
 
 static gboolean is_ink(const double density[3]) {
     const double red = density[0], green = density[1], blue = density[2];
@@ -40,7 +41,7 @@ static gboolean is_ink(const double density[3]) {
     return (red > INK_FAINT && red > INK_BLUE * green) || (green > INK_BLACK && least > INK_GRAY * most);
 }
 
-/* Of 0 … 255, natural logarithm. */
+/* For 0 … 255, natural logarithm. */
 static const double *density_table(void) {
     static double table[256];
     static gsize made;
@@ -69,7 +70,7 @@ static void take_pixel(RmilTissueSearch *search, int64_t i, const uint32_t rgb[3
     if (search->gray) {
         const uint8_t gray = gray_of(rgb);
         search->histogram[gray]++;
-        /* where all that was scanned is tissue, white is not to pass for unscanned */
+        /* if everything scanned is tissue, white must not pass for unscanned */
         search->gray[i] = search->options->method == RMIL_TISSUE_NONE ? MIN(gray, RMIL_UNSCANNED - 1) : gray;
     }
     if (search->saturation) search->saturation[i] = saturation_of(rgb);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of TIFF files by libtiff. */
+/* Tiles of TIFF files, by libtiff. */
 #include "slide/tiff-tiles.h"
 
 #include "slide/jpeg.h"
@@ -8,13 +8,13 @@
 #include <string.h>
 #include <tiffio.h>
 
-#define KEPT ((int64_t)64 << 20) /* bytes of decoded tiles; OpenSlide keeps half of that */
+#define KEPT ((int64_t)64 << 20) /* bytes of cached tiles; OpenSlide keeps half as many */
 #define SIDE_MOST 4096
 enum { PAGES_MOST = 1024 };
 
-/* What OpenSlide calls a level, in the file. */
+/* Where a level of OpenSlide is in the file. */
 typedef struct {
-    int page;       /* −1: not to be read so */
+    int page;       /* −1: cannot be read this way */
     gboolean ycbcr; /* RGB otherwise */
     int64_t width, height, side[2], columns, rows;
     gint trusted;
@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
     TIFF *file;
-    int page; /* where it stands */
+    int page; /* its current page */
     uint8_t *rgb;
 } Reader;
 
@@ -31,7 +31,7 @@ typedef struct {
     uint32_t *argb;
     int64_t bytes;
     int users;
-    GList link; /* in `order` while it is kept */
+    GList link; /* in `order` while it is cached */
 } Tile;
 
 struct _RmilTiffTiles {
@@ -40,9 +40,9 @@ struct _RmilTiffTiles {
     Level level[RMIL_SLIDE_LEVELS];
     int64_t most; /* bytes of RGB of a tile */
     GMutex lock;
-    GQueue readers;    /* Reader * that nobody uses */
+    GQueue readers;    /* Reader * not in use */
     GHashTable *known; /* Tile * by key */
-    GQueue order;      /* used least recently first */
+    GQueue order;      /* least recently used first */
     int64_t bytes;
 };
 
@@ -66,7 +66,7 @@ static void set_level(RmilTiffTiles *tiles, TIFF *file, int page) {
         const gboolean fit = TIFFIsTiled(file) && compression == COMPRESSION_JPEG && bits == 8 && samples == 3 &&
                              planes == PLANARCONFIG_CONTIG && format == SAMPLEFORMAT_UINT && across >= 1 && down >= 1 &&
                              across <= SIDE_MOST && down <= SIDE_MOST && (colours == PHOTOMETRIC_YCBCR || colours == PHOTOMETRIC_RGB);
-        level->page = fit && level->page == -1 ? page : -2; /* two pages of one size: nobody knows which is meant */
+        level->page = fit && level->page == -1 ? page : -2; /* two pages of one size: ambiguous */
         level->ycbcr = colours == PHOTOMETRIC_YCBCR;
         level->side[0] = across;
         level->side[1] = down;
@@ -79,7 +79,7 @@ static void set_level(RmilTiffTiles *tiles, TIFF *file, int page) {
 
 RmilTiffTiles *rmil_tiff_tiles_new(const RmilSlide *slide) {
     TIFF *file = TIFFOpen(slide->file, "rm");
-    vips_error_clear(); /* libtiff speaks through vips */
+    vips_error_clear(); /* libtiff's messages go through vips */
     if (!file) return NULL;
     RmilTiffTiles *tiles = g_new0(RmilTiffTiles, 1);
     tiles->path = g_strdup(slide->file);
@@ -127,7 +127,7 @@ void rmil_tiff_tiles_free(RmilTiffTiles *tiles) {
     g_free(tiles);
 }
 
-/* One that stands on this page already, if there is any: to turn pages takes time. */
+/* Prefers a reader that is already on this page: changing the page takes time. */
 static Reader *take_reader(RmilTiffTiles *tiles, int page) {
     g_mutex_lock(&tiles->lock);
     GList *found = tiles->readers.head;
@@ -145,7 +145,7 @@ static Reader *take_reader(RmilTiffTiles *tiles, int page) {
     return NULL;
 }
 
-/* What libtiff could not do at once it does not do later: the reader goes with its state. */
+/* After a failure, libtiff would keep failing: discards the reader with its state. */
 static void put_reader(RmilTiffTiles *tiles, Reader *reader, gboolean good) {
     if (!good) {
         free_reader(reader);
@@ -172,7 +172,7 @@ static gboolean turn_page(Reader *reader, const Level *level) {
     return TRUE;
 }
 
-/* A tile in fewer bytes than its pixels need; else it is no usual JPEG. */
+/* A tile with fewer bytes than its pixels need; otherwise it is not a usual JPEG. */
 static gboolean decode_eighth(RmilTiffTiles *tiles, Reader *reader, const Level *level, uint32_t index, uint32_t *argb) {
     uint32_t tables_size = 0;
     void *tables = NULL;
@@ -210,8 +210,8 @@ static Tile *decode(RmilTiffTiles *tiles, const Level *level, int64_t index, int
     return tile;
 }
 
-/* -- tiles that are kept --------------------------------------------------------------------------------------------------------- */
-/* With the lock held. One that is in use is freed by its last user. */
+/* -- cached tiles ---------------------------------------------------------------------------------------------------------------- */
+/* Call with the lock held. A tile in use is freed by its last user. */
 static void drop(RmilTiffTiles *tiles, Tile *tile) {
     g_hash_table_remove(tiles->known, &tile->key);
     g_queue_unlink(&tiles->order, &tile->link);

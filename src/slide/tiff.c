@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What OpenSlide does not say of TIFF files: the kind of their numbers, and how much of the image the first page is. */
+/* What OpenSlide does not report about TIFF files: the number type, and how much of the image the first page shows. */
 #include "slide/slide-private.h"
 #include "slide/vips.h"
 
@@ -19,7 +19,7 @@ static const char *numbers(VipsBandFormat format) {
     }
 }
 
-/* Channels that lie in pages of their own, by OME-XML or by ImageJ's description. */
+/* Channels in separate pages, according to OME-XML or ImageJ's description. */
 static int64_t channels_of(const char *description) {
     RmilOme ome;
     if (rmil_ome_read(description, &ome)) return ome.channels;
@@ -120,7 +120,7 @@ static void note_entry(const Tiff *tiff, const uint8_t *entry, Page *page) {
         if (tag == (uint64_t)tags[i]) *values[i] = number(tiff, entry + (tiff->big ? 12 : 8), type == 3 ? 2 : type == 16 ? 8 : 4);
 }
 
-/* The directory at *at, which becomes the next one's place; FALSE: there is none. */
+/* Reads the directory at *at, which becomes the offset of the next; FALSE: there is none. */
 static gboolean read_page(const Tiff *tiff, uint64_t *at, Page *page) {
     const int entry_size = tiff->big ? 20 : 12, count_size = tiff->big ? 8 : 2, offset_size = tiff->big ? 8 : 4;
     uint8_t bytes[20];
@@ -147,8 +147,8 @@ static gboolean open_tiff(Tiff *tiff, const char *path, uint64_t *first) {
     return TRUE;
 }
 
-/* OpenSlide asks libtiff for whole tiles, and libtiff writes no more than the page: with rows of another length where the page is narrower
- * than a tile, elsewhere or nothing where it is less high. JPEG is decoded by OpenSlide itself. */
+/* OpenSlide requests whole tiles from libtiff, which writes no more than the page: with another row length if the page is narrower than a
+ * tile, and in the wrong place or not at all if it is lower. JPEG is decoded by OpenSlide itself. */
 static gboolean is_garbage(const Page *page) {
     return page->compression != 7 && (page->height < page->tile_height || page->width < page->tile_width);
 }

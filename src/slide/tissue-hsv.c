@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tissue by saturation, as CLAM's segmentation does it: median-filtered, above a fixed threshold. */
+/* Tissue by saturation, as in CLAM's segmentation: median-filtered, above a fixed threshold. */
 #include "slide/mask-private.h"
 
-#define WINDOW 7    /* mask pixels a side of the median */
+#define WINDOW 7    /* side of the median window in mask pixels */
 #define THRESHOLD 8 /* of 255 */
 #define NEARLY_ALL 0.98
 

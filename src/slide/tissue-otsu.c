@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tissue by three-class Otsu on gray values, and what of a slide was not scanned at all. */
+/* Tissue by three-class Otsu on gray values, and areas of a slide that were not scanned. */
 #include "slide/mask-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* -- what was not scanned, though the file does not say so ---------------------------------------------------------------- */
-/* Converters fill it with black. No tissue is: over 3 × 3 mask pixels there is always something above this. */
+/* -- unscanned areas that the file does not declare ----------------------------------------------------------------------- */
+/* Converters fill them with black. Tissue is never that black: over 3 × 3 mask pixels there is always something brighter than this. */
 #define BLACK 3
-#define BLACK_SHARE 0.001 /* of what was scanned; less is left alone */
-#define DARK 80           /* a scan whose brightest gray values (all but 1 %) are below */
+#define BLACK_SHARE 0.001 /* of the scanned area; smaller areas are ignored */
+#define DARK 80           /* a scan is dark if its brightest gray values (except for 1 %) are below this */
 
 static int64_t total(const int64_t histogram[256]) {
     int64_t sum = 0;
@@ -17,7 +17,7 @@ static int64_t total(const int64_t histogram[256]) {
     return sum;
 }
 
-/* The gray value that 99 % of what is not black do not exceed; 255: nothing was scanned. */
+/* The 99th percentile of the gray values that are not black; 255: nothing was scanned. */
 static int brightest(const int64_t histogram[256]) {
     int64_t n = 0, sum = 0;
     for (int i = BLACK + 1; i < 256; i++) n += histogram[i];
@@ -33,7 +33,7 @@ static gboolean inside_black(const RmilMask *mask, int64_t x, int64_t y) {
     return TRUE;
 }
 
-/* The inside of black areas, and what is up to two pixels from it: their edge, and the pixels that they share with the scan. */
+/* The inside of black areas, and pixels up to two away: their edge, and pixels shared with the scan. */
 static void mark_black(const RmilMask *mask, uint8_t *marks) {
     for (int64_t y = 0; y < mask->height; y++)
         for (int64_t x = 0; x < mask->width; x++) {
@@ -66,7 +66,7 @@ static gboolean drop_black(RmilTissueSearch *search, GError **error) {
     return TRUE;
 }
 
-/* Warns where it is. */
+/* Warns if it is. */
 static gboolean is_dark(RmilTissueSearch *search) {
     int bright = brightest(search->histogram);
     if (bright >= DARK) return FALSE;
@@ -82,11 +82,11 @@ gboolean rmil_tissue_black(RmilTissueSearch *search, gboolean *dark, GError **er
     return *dark || drop_black(search, error);
 }
 
-/* Thresholds nearer than NOISE split the noise of bare glass; up to FAINT the slide deserves a look. */
+/* Thresholds closer than NOISE split the noise of bare glass; up to FAINT the slide deserves a look. */
 #define NOISE 6
 #define FAINT 12
 
-/* Mean difference of neighbours in a row; of bare glass about the distance of the thresholds, of tissue a small part of it. */
+/* Mean difference of neighbours in a row; for bare glass about the distance of the thresholds, for tissue a small part of it. */
 static double roughness(const RmilMask *mask) {
     double sum = 0;
     int64_t pairs = 0;
@@ -137,7 +137,7 @@ gboolean rmil_tissue_by_otsu(RmilTissueSearch *search, GError **error) {
     RmilMask *mask = search->mask;
     gboolean dark;
     if (!rmil_tissue_black(search, &dark, error) || !find_thresholds(search, dark, error)) return FALSE;
-    /* what was not scanned is above every threshold */
+    /* unscanned pixels are above every threshold */
     for (int64_t i = 0; i < mask->width * mask->height; i++) mask->tissue[i] = mask->tissue[i] <= mask->upper;
     return TRUE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides, and parts of slides, that cannot be read: told by name and first bytes, so that the small picture in some of them is not
- * taken for the slide. */
+/* Slides, and parts of slides, that cannot be read, recognised by name and first bytes, so that a small picture inside them is not mistaken
+ * for the slide. */
 #include "slide/slide-private.h"
 
 #include <openslide/openslide.h>
@@ -12,12 +12,12 @@
 #define EXPORT "export it as SVS or TIFF from the scanner's software"
 #define BY_VIPS "convert it: vips tiffsave IN OUT.tiff --tile --pyramid --compression jpeg"
 
-/* Either of ending and magic (at offset) suffices. */
+/* Either the ending or the magic bytes (at offset) suffice. */
 static const struct {
     const char *ending, *magic;
     gsize offset;
     const char *what, *way;
-    gboolean version; /* depends on OpenSlide's */
+    gboolean version; /* depends on the version of OpenSlide */
 } kinds[] = {
     {".vsi", NULL, 0, "an Olympus VSI file, which contains only an overview; the pixels are in a folder of .ets files beside it" UNREAD,
      CONVERT, FALSE},
@@ -44,7 +44,7 @@ static const struct {
     {NULL, "<!DOCTYPE html", 0, "a web page, not a slide", "download the slide again", FALSE},
 };
 
-/* Endings of slides that OpenSlide opens as a whole or not at all; .tif and .tiff stand for anything. */
+/* Endings of slides that OpenSlide opens completely or not at all; .tif and .tiff may be anything. */
 static const char *const slide_endings[] = {".svs", ".ndpi", ".scn", ".bif", ".svslide"};
 
 static gboolean ends_with(const char *name, const char *ending) {
@@ -52,7 +52,7 @@ static gboolean ends_with(const char *name, const char *ending) {
     return n > m && g_ascii_strcasecmp(name + n - m, ending) == 0;
 }
 
-/* A link's own name counts, and that of what it leads to. */
+/* Both the link's own name and its target's count. */
 static gboolean named(const RmilSlide *slide, const char *ending) {
     return ending && (ends_with(slide->path, ending) || ends_with(slide->file, ending));
 }

@@ -7,12 +7,12 @@
 static void drop_message(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer user) {}
 
 static gpointer start(gpointer unused) {
-    /* vips, and libtiff through it, write warnings to stderr: the library owns no stderr. */
+    /* vips, and libtiff through it, write warnings to stderr, which a library must not do. */
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO | G_LOG_LEVEL_DEBUG | G_LOG_FLAG_FATAL,
                       drop_message, NULL);
     if (VIPS_INIT("rankmil") != 0) return NULL;
     vips_concurrency_set(1);
-    vips_cache_set_max(0); /* results are cached by file name: a file that changes would be read as it was */
+    vips_cache_set_max(0); /* results are cached by file name: a changed file would be read in its old state */
     return GINT_TO_POINTER(1);
 }
 

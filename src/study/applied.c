@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model says of a cohort, as rows and as tables. */
+/* A model's predictions on a cohort, as rows and as tables. */
 #include "predictions.h"
 
 #include "base/base-private.h"
@@ -81,7 +81,7 @@ gboolean rmil_train_apply_write(const RmilTrainData *data, const RmilModel *mode
                         *text = kind == RMIL_ROWS_PREDICTION ? rmil_predictions_csv(&data->cohort->task, rows[kind])
                                                              : rmil_rows_csv(&rmil_rows[kind], rows[kind]);
         if (text) done = rmil_file_write(path, text, strlen(text), error);
-        else if (g_unlink(path) != 0 && errno != ENOENT) /* of an earlier time */
+        else if (g_unlink(path) != 0 && errno != ENOENT) /* left over from an earlier evaluation */
             done = rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be removed: %s", path, g_strerror(errno));
     }
     for (int kind = 0; kind < RMIL_ROWS_COUNT; kind++) g_array_unref(rows[kind]);

@@ -20,7 +20,7 @@ void rmil_attended_free(RmilAttended *one) {
 }
 
 /* -- which slides, which models ------------------------------------------------------------------------------------------- */
-/* The training of this method that has the split and seed of another method's, or NULL. */
+/* The training of this method with the split and seed of a training of another method, or NULL. */
 static const RmilSeedRun *same_split(const RmilMethod *method, const RmilSeedRun *other) {
     for (guint i = 0; i < method->seeds->len; i++) {
         const RmilSeedRun *seed = method->seeds->pdata[i];

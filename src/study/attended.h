@@ -13,15 +13,14 @@ typedef struct {
     int64_t annotated;
     int n;
     const RmilMethodSummary **methods;
-    double *probability, *share; /* share of the attention on annotated patches */
+    double *probability, *share; /* share of the attention that is on annotated patches */
     float **attention;
 } RmilAttended;
 
-/* Of the reference's first training: the slide in the middle by its share of attention on the lesion, and that at the lower
- * quarter, so that not only the best is shown. GPtrArray of
- * RmilAttentionRow, which are the training's; free with g_ptr_array_unref. */
+/* From the reference's first training: the slide with the median share of attention on the lesion, and the one at the lower quartile, so
+ * that not only good ones are shown. GPtrArray of RmilAttentionRow, owned by the training; free with g_ptr_array_unref. */
 GPtrArray *rmil_attended_choose(const RmilSeedRun *seed);
-/* Applies to a slide of the cohort the models of those trainings that have the split and seed of `reference`. */
+/* Applies to a slide of the cohort the models of those trainings that have the same split and seed as `reference`. */
 RmilAttended *rmil_attended_new(const RmilSummary *summary, const RmilSeedRun *reference, const RmilCohort *cohort, const char *id,
                                 GError **error);
 void rmil_attended_free(RmilAttended *one);

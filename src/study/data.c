@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bags of a cohort in memory, and the ways of dividing them. */
+/* The bags of a cohort in memory, and the ways of splitting them. */
 #include "sight.h"
 
 #include "bag/digest.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What training depends on of a bag: its numbers and its class, not the file that they came from, nor when that was written. */
+/* What training depends on in a bag: its numbers and its class, but not the file that they came from or its date. */
 typedef struct {
     const RmilTrainData *data;
     RmilDigest *digests; /* rows × RMIL_BAG_DIGESTS */

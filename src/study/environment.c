@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a result was computed with: this program's commit, the libraries that it runs with, the processor, the system. */
+/* What a result was computed with: this program's commit, its libraries, the processor and the system. */
 #include "rankmil/study.h"
 
 #include "base/base-private.h"
@@ -15,7 +15,7 @@
 #include <tiffio.h>
 #include <vips/vips.h>
 
-/* The value of the first line "KEY…: value" or "KEY=value" of a small file of the system's. NULL: there is none. */
+/* The value in the first line "KEY…: value" or "KEY=value" of a small system file; NULL if there is none. */
 static char *line_of(const char *path, const char *key, char divider) {
     g_autofree char *text = NULL;
     if (!g_file_get_contents(path, &text, NULL, NULL)) return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of a training: everything in it follows from the record. */
+/* The folder of a training, which is made entirely from the record. */
 #include "export.h"
 
 #include "predictions.h"
@@ -12,19 +12,19 @@
 #include <math.h>
 #include <string.h>
 
-/* run.json first, which says what the others are. */
+/* run.json first, because it says what the others are. */
 static const char *const names[] = {"run.json",         "model.safetensors", "history.csv", "predictions.csv",
                                     "localisation.csv", "patches.csv",       "lesions.csv", "slides.csv"};
 enum { RUN, MODEL, HISTORY, PREDICTIONS, LOCALISATION, PATCHES, LESIONS, SLIDES, FILES };
 
 typedef struct {
-    char *bytes; /* NULL: it is not to be there */
+    char *bytes; /* NULL: the file must not exist */
     gsize size;
-    gboolean same; /* as on the disk */
+    gboolean same; /* as on disk */
 } File;
 
-/* -- what the files are to hold -------------------------------------------------------------------------------------------- */
-/* slides.csv: which slides and patients the model has seen, by content, for `rankmil evaluate --cohort`. */
+/* -- contents of the files ------------------------------------------------------------------------------------------------- */
+/* slides.csv: which slides and patients the model has seen, for `rankmil evaluate --cohort`. Slides are identified by content. */
 static char *slides_csv(const RmilExport *export) {
     const RmilTrainData *data = export->data;
     RmilCsv *csv = rmil_csv_new("id,split,patient,digest");
@@ -41,7 +41,7 @@ static char *slides_csv(const RmilExport *export) {
     return rmil_csv_take(csv);
 }
 
-/* {"low", "high"}: between which the resolutions of the slides lie. */
+/* {"low", "high"}: the range of the slides' resolutions. */
 static JsonObject *mpp_range(const RmilExport *export) {
     double low = INFINITY, high = 0;
     for (int64_t i = 0; i < export->data->count; i++) {
@@ -98,7 +98,7 @@ static gboolean fill(const RmilExport *export, const RmilRecordRun *run, File *f
 /* -- the folder ------------------------------------------------------------------------------------------------------------ */
 static char *path_of(const char *folder, int file) { return g_build_filename(folder, names[file], NULL); }
 
-/* Compares with what is there. *own: that is of the same training, as far as it can be read. */
+/* Compares with the files on disk. *own: they are of the same training, as far as can be told. */
 static gboolean compare(const RmilExport *export, const RmilRecordRun *run, File *files, gboolean *all, gboolean *own, GError **error) {
     g_autofree char *config = NULL;
     gboolean there;
@@ -124,7 +124,7 @@ static gboolean unlink_in(const char *folder, const char *name, GError **error) 
     return g_unlink(path) == 0 || errno == ENOENT || rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be removed: %s", path, g_strerror(errno));
 }
 
-/* What stays is no news; a run.json that says the same in other words (the project was moved) is none either. */
+/* Says nothing of files that stay, nor of a run.json with the same configuration in other words (after the project was moved). */
 static void say_changes(const RmilExport *export, const RmilRecordRun *run, const File *files, const RmilMonitor *monitor) {
     for (int i = 0; i < FILES; i++) {
         g_autofree char *path = path_of(export->folder, i), *config = i == RUN ? rmil_run_config(export->folder, NULL) : NULL;
@@ -154,13 +154,13 @@ gboolean rmil_export_write(const RmilExport *export, const RmilRecordRun *run, c
     return done;
 }
 
-/* One whose training no record has is not ours to remove: it may be the only copy. */
+/* A training that no record contains must not be removed: it may be the only copy. */
 static void remove_export(const char *folder, RmilRecord *record) {
     g_autofree char *own = g_build_filename(folder, "study.sqlite", NULL), *config = rmil_run_config(folder, NULL);
     if (g_file_test(own, G_FILE_TEST_EXISTS) || (config && !rmil_record_knows(record, config))) return;
     for (int i = 0; i < FILES; i++) unlink_in(folder, names[i], NULL);
     unlink_in(folder, "metrics.json", NULL);
-    g_rmdir(folder); /* when nothing is left in it */
+    g_rmdir(folder); /* if it is empty */
 }
 
 /* The folders in a folder: char *, free with g_ptr_array_unref. */
@@ -186,7 +186,7 @@ void rmil_export_sort(const char *folder, RmilRecord *record, GHashTable *planne
                             *path = g_build_filename(folder, below, NULL);
             if (!g_hash_table_contains(planned, below)) remove_export(path, record);
         }
-        g_rmdir(method); /* when nothing is left in it */
+        g_rmdir(method); /* if it is empty */
     }
 }
 
@@ -204,7 +204,7 @@ gboolean rmil_export_set_aside(const char *folder, gboolean many, const RmilMoni
     }
     if (g_mkdir_with_parents(to, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", to, g_strerror(errno));
-    for (int i = (many ? 1 : FILES) - 1; i >= 0; i--) { /* run.json goes last, so that an interrupted move is taken up again */
+    for (int i = (many ? 1 : FILES) - 1; i >= 0; i--) { /* run.json goes last, so that an interrupted move is resumed */
         g_autofree char *from = g_build_filename(folder, list[i], NULL), *into = g_build_filename(to, list[i], NULL);
         if (g_rename(from, into) != 0 && errno != ENOENT)
             return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be moved to %s: %s", from, into, g_strerror(errno));

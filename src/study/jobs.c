@@ -50,7 +50,7 @@ static RmilJob *job_new(const RmilJobs *jobs, const RmilStudyPlan *plan, const R
     return job;
 }
 
-/* What the paddings make of the annotations, where the plan varies them. */
+/* The annotations with each padding, if the plan varies it. */
 static gboolean grow(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const char *padded, const RmilMonitor *monitor,
                      GError **error) {
     int64_t count;
@@ -65,14 +65,15 @@ static gboolean grow(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainD
     return TRUE;
 }
 
-/* The orders in which slides would be annotated by what this method's models say, those that the plan asks for: one a repeat, of the jobs. */
+/* For one method, the orders in which a pathologist who follows its models would annotate slides, as far as the plan asks for them: one per
+ * repeat. */
 static gboolean suggest(RmilJobs *jobs, const RmilStudyPlan *plan, const RmilTrainData *data, const RmilTrainOptions *base,
                         const RmilTrainMethod *method, const RmilMonitor *monitor, GArray **orders, GError **error) {
     int64_t count;
     const RmilPlanAxis *axis = rmil_plan_axis(plan, "annotate-order");
     RmilModelConfig config;
     if (!rmil_method_config_init(method, &config, error)) return FALSE;
-    if (!axis || !rmil_model_annotated(&config)) return TRUE; /* it trains the same whatever is annotated */
+    if (!axis || !rmil_model_annotated(&config)) return TRUE; /* its training does not depend on annotations */
     RmilTrainOptions options;
     const double *shares = rmil_study_plan_values(plan, "annotated", &count);
     gboolean done = rmil_plan_options(plan, method, 0, base, &options, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a record holds already: kept, named, trained again. */
+/* What the record already holds: runs that are kept, and runs that are trained again. */
 #include "runner.h"
 
 #include "base/base-private.h"
@@ -31,7 +31,7 @@ char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job) {
     return g_build_filename(runner->options->folder, "checkpoints", name, NULL);
 }
 
-/* Puts a run among those to do, or behind one that trains the same. `trainings`: the last of each training so far. */
+/* Appends a run to those to do, or links it to one with the same training. `trainings`: the last job of each training so far. */
 static void add_todo(RmilRunner *runner, int64_t index, GHashTable *trainings) {
     RmilJob *job = rmil_jobs_at(runner->jobs, index), *last = g_hash_table_lookup(trainings, job->training);
     if (last) last->twin = job;
@@ -39,7 +39,7 @@ static void add_todo(RmilRunner *runner, int64_t index, GHashTable *trainings) {
     g_hash_table_insert(trainings, job->training, job);
 }
 
-/* Runs of the plan before that this one does not have, each with what differs. */
+/* Names the runs of the previous plan that this one lacks, each with what differs. */
 static void say_dropped(const RmilRunner *runner, const GPtrArray *dropped) {
     const gint64 count = dropped->len;
     g_autoptr(GString) names = g_string_new(NULL);
@@ -73,7 +73,7 @@ static gboolean clean(const RmilRunner *runner, GError **error) {
     return TRUE;
 }
 
-/* Ids of the slides without features, a line each: those that earlier stages left out, and those that could not be loaded. */
+/* Ids of the slides without features, one per line: those left out by earlier stages, and those that could not be loaded. */
 static char *left_out(const RmilTrainData *data) {
     GString *out = g_string_new(NULL);
     for (int i = 0; data->cohort->left_out && data->cohort->left_out[i]; i++)
@@ -83,7 +83,7 @@ static char *left_out(const RmilTrainData *data) {
     return g_string_free(out, FALSE);
 }
 
-/* Opens this process's record with the plan in it. */
+/* Opens this process's record and stores the plan in it. */
 static gboolean open_record(RmilRunner *runner, const char *path, GError **error) {
     const RmilStudyPlan *plan = runner->plan;
     g_autofree RmilStudyRun *planned = g_new0(RmilStudyRun, runner->jobs->list->len);
@@ -135,7 +135,7 @@ static gboolean open_record(RmilRunner *runner, const char *path, GError **error
     return !runner->options->clean || clean(runner, error);
 }
 
-/* Is the recorded model what it was, as far as the record can tell? The rows of one that is not stay until they are replaced. */
+/* Is the recorded model unchanged, as far as the record can tell? If not, its rows stay until they are replaced. */
 static gboolean check_model(const RmilRunner *runner, const RmilStudyRun *run) {
     GError *reason = NULL;
     g_autofree char *sha256 = *run->sha256 ? rmil_file_sha256(run->model, &reason) : NULL;
@@ -168,7 +168,7 @@ gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const 
     return TRUE;
 }
 
-/* The recorded model of a run that is done, with the cut-off and the calibration that are asked for now. */
+/* Updates the recorded model of a finished run with the cut-off and calibration that are requested now. */
 static gboolean update_decision(const RmilRunner *runner, const RmilJob *job, RmilRecordRun *run, char **sha256, char **text,
                                 GError **error) {
     g_autoptr(RmilModel) model = rmil_model_load(run->run.model, error);
@@ -180,12 +180,12 @@ static gboolean update_decision(const RmilRunner *runner, const RmilJob *job, Rm
     return rmil_record_set_model(runner->record, run->run.key, *sha256, *text, error);
 }
 
-/* A run that is done: its folder is as the record says. own: it stands in this process's record. */
+/* A finished run: makes its folder match the record. own: the run is in this process's record. */
 static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t index, gboolean own, GError **error) {
     RmilJob *job = rmil_jobs_at(runner->jobs, index);
     RmilRecordRun run = {.run = *rmil_study_run(have, index)};
     g_autofree char *checkpoint = rmil_runner_checkpoint(runner, job);
-    g_unlink(checkpoint); /* a kill between record and removal leaves one */
+    g_unlink(checkpoint); /* left if the process was killed after recording, before removal */
     gboolean done = TRUE;
     for (int kind = 0; done && kind < RMIL_ROWS_COUNT; kind++)
         done = (run.rows[kind] = kind == RMIL_ROWS_PREDICTION ? rmil_study_predictions(have, index, error)
@@ -197,7 +197,7 @@ static gboolean keep_run(const RmilRunner *runner, RmilStudy *have, int64_t inde
     return done;
 }
 
-/* Reads what all records of the folder have. */
+/* Reads all records of the folder. */
 static gboolean read_records(RmilRunner *runner, GError **error) {
     g_autoptr(RmilStudy) have = rmil_study_open(runner->options->folder, error);
     const RmilStudyOptions *options = runner->options;

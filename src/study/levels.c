@@ -19,7 +19,7 @@ const RmilLevel *rmil_study_level(const RmilStudyReport *study, guint first, gui
     return NULL;
 }
 
-/* Where a value stands on its axis, or G_MAXUINT. */
+/* Index of a value on its axis, or G_MAXUINT. */
 static guint place_of(const RmilStudyAxis *axis, const char *text) {
     for (guint i = 0; i < axis->values->len; i++)
         if (strcmp(g_array_index(axis->values, RmilVaried, i).text, text) == 0) return i;
@@ -31,7 +31,7 @@ static int compare_numbers(gconstpointer a, gconstpointer b) {
     return (x > y) - (x < y);
 }
 
-/* Every value that is planned, done or not. */
+/* Every planned value, done or not. */
 static void find_axes(RmilStudyReport *study, const RmilStudy *record) {
     for (int64_t i = 0; i < rmil_study_count(record); i++) {
         const RmilStudyRun *run = rmil_study_run(record, i);
@@ -110,7 +110,7 @@ static void add_level(RmilStudyReport *study, const RmilStudyRun *run) {
     level->run->reference = g_strdup(study->reference);
 }
 
-/* All methods of the plan, and the levels that have something to show. */
+/* All methods of the plan, and the levels that have finished trainings. */
 static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
     int64_t count = rmil_study_count(record);
     study->levels = g_new0(RmilLevel, count);
@@ -123,7 +123,7 @@ static void lay_out(RmilStudyReport *study, const RmilStudy *record) {
     g_ptr_array_sort(study->methods, compare_methods);
     gsize known;
     rmil_methods(&known);
-    for (guint i = 0; i < study->methods->len; i++) /* those that nobody knows here: styles that are still free */
+    for (guint i = 0; i < study->methods->len; i++) /* unknown methods get the styles that are still free */
         if (rmil_method_order(((RmilMethod *)study->methods->pdata[i])->name) >= (int)known)
             ((RmilMethod *)study->methods->pdata[i])->style = (int)i % (int)known + 1;
 }
@@ -140,7 +140,7 @@ static RmilMethod *method_at(RmilStudyReport *study, RmilLevel *level, const cha
 /* "AB-MIL, 20 %: 3 of 10". */
 static void add_left(RmilStudyReport *study, const RmilStudy *record) {
     int64_t count = rmil_study_count(record);
-    for (int64_t i = 0; i < count;) { /* runs of a method and value follow each other */
+    for (int64_t i = 0; i < count;) { /* runs with the same method and value are consecutive */
         const RmilStudyRun *first = rmil_study_run(record, i);
         int64_t all = 0, done = 0;
         for (; i < count; i++, all++) {
@@ -167,7 +167,7 @@ static gboolean fill(RmilStudyReport *study, RmilStudy *record, GError **error) 
 }
 
 /* -- statistics -------------------------------------------------------------------------------------------------------- */
-/* The levels as if each were a method, so that they can be compared with the first. */
+/* Treats each level as a method, so that levels can be compared with the first. */
 static void summarise_along(RmilStudyReport *study) {
     for (int i = 0; i < study->n_levels; i++)
         if (study->levels[i].run->methods->len != 1) return;
@@ -228,7 +228,7 @@ static RmilStudyReport *read_run(const char *folder, GError **error) {
     return study;
 }
 
-/* A record whose runs have no folders is a study's. */
+/* A record whose runs have no folders is that of a study. */
 static gboolean is_study(const char *folder, RmilStudy **record, GError **error) {
     if (!rmil_study_exists(folder)) return TRUE;
     g_autoptr(RmilStudy) one = rmil_study_open(folder, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model's scores find on a test slide: its annotated patches, its lesions, and what is none. */
+/* What a model's scores find on a test slide: annotated patches, lesions, and false detections. */
 #include "localise.h"
 
 #include "base/base-private.h"
@@ -19,7 +19,7 @@ static RmilAttentionShare attention_share(const float *attention, const uint8_t 
                                 inside + outside > 0 ? inside / (inside + outside) : NAN};
 }
 
-/* Of a bag on a tile grid: its neighbours, and which patches are detections; *neighbours NULL: it lies on none. */
+/* For a bag on a tile grid: its neighbours, and which patches are detections; *neighbours NULL: it is not on a grid. */
 static gboolean detect(const RmilBag *bag, const float *scores, int64_t **neighbours, uint8_t **detection, GError **error) {
     *detection = NULL;
     if (!rmil_tile_neighbours(bag->coords, rmil_bag_step(bag), bag->count, neighbours, error)) return FALSE;
@@ -51,7 +51,7 @@ gboolean rmil_find_lesions(const RmilBag *bag, const char *id, const float *scor
 }
 
 void rmil_localise(const RmilBag *bag, const float *scores, const float *attention, RmilApplied *out) {
-    /* the order of scores is the order of attention, and stays one where the threshold makes attention equal (0) */
+    /* scores are in the same order as attention, and still distinguish patches whose attention the threshold makes equal (0) */
     rmil_localisation(scores, bag->patch_labels, bag->count, rmil_alphas(), RMIL_ALPHAS, out->iou, out->dice, out->pointing);
     rmil_patch_ranking(scores, bag->patch_labels, bag->count, &out->patch_auroc, &out->patch_average_precision);
     out->attention = attention_share(attention, bag->patch_labels, bag->count);

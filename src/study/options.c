@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every option of training by its name: the tables of its owners in one, which the command line and study plans read. */
+/* Every training option by name: the tables of all owners as one, for the command line and study plans. */
 #include "cohort/cohort-private.h"
 #include "evaluate/evaluate-private.h"
 #include "mil/model.h"
@@ -24,7 +24,7 @@ static const RmilOption weight_options[] = {
     {.name = "cnn-weights",
      .key = "cnn_weights",
      .type = RMIL_OPTION_FILE,
-     .scope = RMIL_SCOPE_MACHINE, /* results depend on what the file holds, not on where it lies */
+     .scope = RMIL_SCOPE_MACHINE, /* results depend on the file's contents, not on its path */
      .usual = "random numbers",
      .unit = "FILE",
      .help = "ResNet-50 weights to start patch-cnn from (safetensors or PyTorch)"},
@@ -40,7 +40,8 @@ const RmilOption *rmil_train_option_table(gsize *count) {
     static gsize done;
     if (g_once_init_enter(&done)) {
         table = g_array_new(FALSE, FALSE, sizeof(RmilOption));
-        for (const RmilOption *row = rmil_model_options(); row->key; row++) /* of several of one name, which are set together, the first */
+        for (const RmilOption *row = rmil_model_options(); row->key; row++) /* options with the same name are set together: takes the
+                                                                             * first */
             if (row->name && (!table->len || strcmp(g_array_index(table, RmilOption, table->len - 1).name, row->name) != 0))
                 g_array_append_vals(table, row, 1);
         add(table, rmil_trainer_options);
@@ -49,7 +50,7 @@ const RmilOption *rmil_train_option_table(gsize *count) {
         add(table, repeat_options);
         add(table, rmil_share_options);
         add(table, rmil_decision_options);
-        g_assert(table->len <= RMIL_TRAIN_OPTIONS); /* else it is too small in study.h */
+        g_assert(table->len <= RMIL_TRAIN_OPTIONS); /* else RMIL_TRAIN_OPTIONS in study.h is too small */
         g_once_init_leave(&done, 1);
     }
     *count = table->len;
@@ -108,8 +109,8 @@ gboolean rmil_train_options_parse(const RmilTrainOptions *options, GError **erro
     return TRUE;
 }
 
-/* -- where they go ----------------------------------------------------------------------------------------------------------- */
-/* Writes what is given into the struct of the rows' owner. */
+/* -- applying them ----------------------------------------------------------------------------------------------------------- */
+/* Writes the given options into the struct of their owner. */
 static gboolean fill(const RmilTrainOptions *options, const RmilOption *rows, gpointer owner, GError **error) {
     for (; rows->key; rows++) {
         const char *text = rows->name ? rmil_train_options_get(options, rows->name) : NULL;
@@ -122,10 +123,10 @@ static gboolean fill(const RmilTrainOptions *options, const RmilOption *rows, gp
     return TRUE;
 }
 
-/* The file's SHA-256; of a file as it is now read once, since every training of a plan asks. */
+/* The file's SHA-256. An unchanged file is read only once, since every training of a plan asks. */
 static const char *digest_of(const char *path, GError **error) {
     static GMutex lock;
-    static GHashTable *known; /* path, size and time of change -> SHA-256 */
+    static GHashTable *known; /* path, size and modification time -> SHA-256 */
     g_autofree char *identity = rmil_file_identity(path), *key = g_strdup_printf("%s %s", path, identity ? identity : "");
     g_mutex_lock(&lock);
     if (!known) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -136,7 +137,7 @@ static const char *digest_of(const char *path, GError **error) {
     return found;
 }
 
-/* The weights that a model of pixels begins with, and what they are. Texts live as long as the program: plans are of a few files. */
+/* The weights that a model of pixels starts from, and their digest. The texts live as long as the program; a plan names few files. */
 static gboolean name_weights(const RmilTrainOptions *options, const RmilModelConfig *model, RmilTrainConfig *train, GError **error) {
     const char *path = rmil_train_options_get(options, "cnn-weights");
     if (!path || !rmil_model_class(model->model, NULL)->dim) return TRUE;
@@ -144,7 +145,7 @@ static gboolean name_weights(const RmilTrainOptions *options, const RmilModelCon
     return (train->weights_sha256 = digest_of(path, error)) != NULL;
 }
 
-/* The option that makes the method what it is: nothing else may be said of it. */
+/* The option that defines the method: no other value may be given. */
 static gboolean keep_method(const RmilTrainMethod *method, const RmilModelConfig *before, const RmilModelConfig *after, GError **error) {
     const char *option = method->option;
     if (!option || rmil_model_config_get(before, option) == rmil_model_config_get(after, option)) return TRUE;
@@ -211,6 +212,6 @@ gboolean rmil_train_options_check(const RmilTrainOptions *options, const RmilTra
         !fill(options, rmil_share_options, &shares, error) || !read_folds(options, &folds, error) ||
         !rmil_train_options_decision(options, &decision, error))
         return FALSE;
-    model.dim = 1; /* the data's, which nobody knows yet */
+    model.dim = 1; /* set from the data, still unknown */
     return rmil_model_config_check(&model, error);
 }

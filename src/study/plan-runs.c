@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runs that a plan means. */
+/* The runs of a plan. */
 #include "plan.h"
 
 #include "base/base-private.h"
@@ -8,10 +8,10 @@
 #include <string.h>
 
 gboolean rmil_study_plan_data_options(const RmilStudyPlan *plan, const RmilTrainOptions *base, RmilTrainOptions *options, GError **error) {
-    return rmil_plan_options(plan, plan->reference, 0, base, options, error); /* what concerns the data is the same for every method */
+    return rmil_plan_options(plan, plan->reference, 0, base, options, error); /* options of the data are the same for every method */
 }
 
-/* "0, 1, 2": their seeds, for a message. */
+/* "0, 1, 2": the seeds, for a message. */
 static char *spoken_seeds(const GArray *repeats) {
     enum { MOST = 12 };
     GString *out = g_string_new(NULL);
@@ -26,7 +26,7 @@ static gboolean has_seed(const GArray *repeats, int64_t seed) {
     return FALSE;
 }
 
-/* Of a split file as many columns as the plan says, or those whose seeds it lists, each of which must be there. */
+/* From a split file: as many columns as the plan says, or those whose seeds it lists, all of which must exist. */
 static gboolean choose_columns(const RmilStudyPlan *plan, GArray *repeats, GError **error) {
     const GArray *seeds = plan->seeds;
     if (plan->counted) {

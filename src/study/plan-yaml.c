@@ -68,7 +68,7 @@ static GPtrArray *list(const Reader *reader, const yaml_node_t *node, const char
 static gboolean whole(const char *text, int64_t *value) {
     char *end;
     *value = g_ascii_strtoll(text, &end, 10);
-    return end != text && *end == '\0' && *value >= 0 && *value < INT64_C(1) << 53; /* JSON keeps them as doubles */
+    return end != text && *end == '\0' && *value >= 0 && *value < INT64_C(1) << 53; /* JSON stores them as doubles */
 }
 
 /* -- the fields -------------------------------------------------------------------------------------------------------------- */
@@ -155,7 +155,7 @@ static gboolean read_by_site(Reader *reader, const yaml_node_t *node, const char
     return reader->plan->by_site || strcmp(text, "false") == 0 || wrong(reader, node, error, "by_site is \"%s\", not true or false", text);
 }
 
-/* {folds: 5, repeats: 2, by_site: true}: the setting folds, so many seeds, and what stays whole. */
+/* {folds: 5, repeats: 2, by_site: true}: the setting folds, the number of seeds, and whether sites stay whole. */
 static gboolean read_drawn(Reader *reader, const yaml_node_t *node, GError **error) {
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = node_at(reader, pair->key), *value = node_at(reader, pair->value);
@@ -197,7 +197,7 @@ static const RmilVariation *variation_of(const Reader *reader, const yaml_node_t
     return variation;
 }
 
-/* Replaces what varied. Of an option that varies from now on, --set forgets the settings in the file. */
+/* Replaces what varies. If an option varies from now on, --set removes the file's settings of it. */
 static gboolean read_vary(Reader *reader, const yaml_node_t *node, GError **error) {
     RmilStudyPlan *plan = reader->plan;
     if (plan->own)
@@ -325,7 +325,7 @@ static gboolean read_overrides(Reader *reader, const yaml_node_t *node, GError *
 }
 
 /* -- fields in order --------------------------------------------------------------------------------------------------------- */
-/* The first ones say what others mean: they are read first, wherever they stand. */
+/* The first fields determine what others mean, so they are read first, wherever they are in the file. */
 enum { STUDY, VARY, FIRST_FIELDS };
 static const struct {
     const char *name;
@@ -362,7 +362,7 @@ static gboolean read_fields(Reader *reader, const yaml_node_t *map, GError **err
 }
 
 /* -- files and --set --------------------------------------------------------------------------------------------------------- */
-/* Loads the one YAML document of `text`; on failure nothing is to be freed. */
+/* Loads the single YAML document in `text`; nothing needs freeing after a failure. */
 static gboolean load(const Reader *reader, const char *text, gsize size, yaml_document_t *document, GError **error) {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) return rmil_fail(error, RMIL_ERROR_MEMORY, "%s: no memory to read it", reader->path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Study plans: what they hold, checked, and as text. */
+/* Study plans: their contents, checks, and text. */
 #include "plan.h"
 
 #include "base/base-private.h"
@@ -83,7 +83,7 @@ gboolean rmil_plan_options(const RmilStudyPlan *plan, const RmilTrainMethod *met
     return rmil_vary_options(options, varied, method, error);
 }
 
-/* Every method takes the settings, and each value of what varies: a wrong one is found before the first run. */
+/* Checks the method with its settings and each value of what varies, so that a wrong value is found before the first run. */
 static gboolean check_method(const RmilStudyPlan *plan, const RmilTrainMethod *method, GError **error) {
     for (guint v = 0; v < rmil_plan_cells(plan); v++) {
         RmilTrainOptions base, options;
@@ -108,7 +108,7 @@ static void append_quoted(GString *out, const char *name, const char *text) {
     g_string_append_printf(out, "%s: '%s'\n", name, doubled);
 }
 
-/* "dropout: [0, 0.5]", or of a grid "[dropout, sigma]" and "[[0, 0.5], [1, 2]]". */
+/* "dropout: [0, 0.5]", or for a grid "[dropout, sigma]" and "[[0, 0.5], [1, 2]]". */
 static void append_axes(GString *out, const RmilStudyPlan *plan) {
     const gboolean grid = plan->n_axes > 1;
     if (plan->n_axes == 0) return;
@@ -122,7 +122,7 @@ static void append_axes(GString *out, const RmilStudyPlan *plan) {
     g_string_append(out, grid ? "]]\n" : "]\n");
 }
 
-/* Settings come in the order in which they were given, grouped by method. */
+/* Settings in the order in which they were given, grouped by method. */
 static void append_settings(GString *out, const RmilStudyPlan *plan) {
     gboolean any = FALSE;
     for (guint i = 0; i < plan->settings->len; i++) {
@@ -173,7 +173,8 @@ static RmilStudyPlan *plan_new(const char *path) {
     return plan;
 }
 
-/* The paper's where it is among them, that for partial outlines, else the first; where outlines are partial, that before the paper's. */
+/* The paper's method if it is in the plan, else the one for partial outlines, else the first; the one for partial outlines goes first if
+ * outlines are partial. */
 static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
     const RmilTrainMethod *order[] = {rmil_method_reference(), rmil_method_partial()};
     for (int k = 0; k < 2; k++)
@@ -182,7 +183,7 @@ static const RmilTrainMethod *usual_reference(const RmilStudyPlan *plan) {
     return plan->methods->pdata[0];
 }
 
-/* What was given of the methods and the data, but for the splits, which are a field of their own. */
+/* Given options of methods and data, except for the splits, which are a field of their own. */
 static void take_settings(RmilStudyPlan *plan, const RmilTrainOptions *options) {
     gsize count;
     const RmilOption *table = rmil_train_option_table(&count);

@@ -135,7 +135,7 @@ char *rmil_predictions_csv(const RmilTask *task, const GArray *rows) {
 }
 
 /* -- the table, read ------------------------------------------------------------------------------------------------------------- */
-/* What its columns say is predicted. */
+/* The task, from its columns. */
 static gboolean task_of(const RmilTable *table, const char *path, RmilTask *task, GError **error) {
     rmil_task_init(task);
     int names = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a study, read: all records of a folder as one. */
+/* Reading the record of a study: all records of a folder as one. */
 #include "record.h"
 #include "predictions.h"
 #include "vary.h"
@@ -19,8 +19,8 @@ typedef struct {
 
 typedef struct {
     RmilStudyRun run;
-    const Source *source; /* where it is done, or NULL */
-    int64_t id;           /* there */
+    const Source *source; /* the record that has it, or NULL */
+    int64_t id;           /* its id there */
 } Entry;
 
 struct _RmilStudy {
@@ -67,7 +67,7 @@ static double number_at(sqlite3_stmt *row, int column) {
 /* -- the files of a folder --------------------------------------------------------------------------------------------------- */
 static int compare_text(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* An empty one has only just been begun by a process. One that cannot be looked at stays: opening it says why. */
+/* An empty file has only just been created by a process. A file that cannot be examined stays in the list: opening it reports why. */
 static void add_record(GPtrArray *paths, char *path) {
     GStatBuf info;
     const gboolean seen = g_stat(path, &info) == 0;
@@ -75,7 +75,7 @@ static void add_record(GPtrArray *paths, char *path) {
     else g_free(path);
 }
 
-/* DIR/study.sqlite and DIR/shards/?.sqlite that are there; NULL: that cannot be told. */
+/* The existing files among DIR/study.sqlite and DIR/shards/?.sqlite; NULL: that could not be determined. */
 static GPtrArray *find_records(const char *folder, GError **error) {
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *shards = g_build_filename(folder, "shards", NULL);
@@ -96,8 +96,8 @@ gboolean rmil_study_exists(const char *folder) {
     return !paths || paths->len > 0;
 }
 
-/* Writable where possible, although nothing is written: only so can SQLite undo what a killed process left half done; of one that it
- * had only begun, no table is left. */
+/* Opens it writable if possible, although nothing is written: only then can SQLite roll back what a killed process left unfinished. If that
+ * process had only just started, no tables remain. */
 static Source *open_source(const char *path, GError **error) {
     Source *source = g_new0(Source, 1);
     source->path = g_strdup(path);
@@ -117,7 +117,7 @@ static Source *open_source(const char *path, GError **error) {
     return NULL;
 }
 
-/* -- the plan, which every record holds -------------------------------------------------------------------------------------- */
+/* -- the plan, which is in every record -------------------------------------------------------------------------------------- */
 static gboolean read_values(RmilStudy *study, const Source *source, gboolean first, GError **error) {
     static const char *const same[] = {"kind", "plan", "fingerprint", "reference", "variable"};
     g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
@@ -172,7 +172,7 @@ static gboolean read_planned(RmilStudy *study, const Source *source, gboolean fi
                                                       source->path, ((Source *)study->sources->pdata[0])->path));
 }
 
-/* Records of version 0.1 have fewer tables. */
+/* Records of version 0.1 lack some tables. */
 static gboolean has_table(const Source *source, const char *name, gboolean *has, GError **error) {
     g_autoptr(sqlite3_stmt) row = rmil_sql_prepare(source->db, source->path, "SELECT 1 FROM sqlite_schema WHERE name = ?", error);
     if (row) sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
@@ -185,7 +185,7 @@ static void add_varied(RmilStudyRun *run, int place, const char *name, const cha
     run->varied[place] = (RmilVaried){name, text, *text && !*end ? number : NAN};
 }
 
-/* What varies, and its values; where the record does not say, that is one number. */
+/* What varies, and its values; if the record does not say, it is one number. */
 static gboolean read_varied(RmilStudy *study, const Source *source, GError **error) {
     const char *variable = rmil_study_value(study, "variable");
     gboolean more;
@@ -256,7 +256,7 @@ static gboolean read_done(RmilStudy *study, const Source *source, GError **error
         if (!rmil_sql_step(row, source->path, &more, error)) return FALSE;
         guint at = more ? GPOINTER_TO_UINT(g_hash_table_lookup(study->by_key, text_at(study, row, 1))) : 0;
         Entry *entry = at ? &g_array_index(study->entries, Entry, at - 1) : NULL;
-        if (!entry || entry->source) continue; /* of an earlier plan, or in two records: the numbers are the same */
+        if (!entry || entry->source) continue; /* of an earlier plan, or in two records with the same numbers */
         entry->source = source;
         entry->id = sqlite3_column_int64(row, 0);
         RmilStudyRun *run = &entry->run;
@@ -317,7 +317,7 @@ RmilStudy *rmil_study_open(const char *folder, GError **error) {
         Source *source = open_source(paths->pdata[i], error);
         if (!source) return NULL;
         g_ptr_array_add(study->sources, source);
-        /* one reading transaction, so that a study that goes on shows one moment */
+        /* one read transaction, so that a running study is read at one point in time */
         if (!rmil_sql_run(source->db, source->path, "BEGIN", error) || !read_values(study, source, i == 0, error) ||
             !read_planned(study, source, i == 0, error) ||
             (i == 0 && (!read_varied(study, source, error) || !read_patients(study, source, error) || !read_task(study, source, error))) ||
@@ -327,7 +327,7 @@ RmilStudy *rmil_study_open(const char *folder, GError **error) {
     return g_steal_pointer(&study);
 }
 
-/* -- what it holds ----------------------------------------------------------------------------------------------------------- */
+/* -- contents ---------------------------------------------------------------------------------------------------------------- */
 const char *rmil_study_value(const RmilStudy *study, const char *name) {
     const char *value = g_hash_table_lookup(study->values, name);
     return value ? value : "";

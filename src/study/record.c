@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a study, written. SQLite with its rollback journal and full synchronisation: a transaction that was committed
- * survives a kill and a power cut, one that was not leaves no trace; and unlike the write-ahead log this also holds on the
- * network file systems of clusters. */
+/* Writing the record of a study. SQLite with its rollback journal and full synchronisation: a committed transaction survives a kill and a
+ * power cut, an uncommitted one leaves no trace. Unlike the write-ahead log, this also holds on the network file systems of clusters. */
 #include "record.h"
 
 #include "base/base-private.h"
@@ -30,7 +29,7 @@ static const char schema[] =
     " pointing REAL, PRIMARY KEY(run, slide, alpha));"
     "CREATE TABLE attention(run INTEGER NOT NULL REFERENCES run, slide TEXT NOT NULL, lesion REAL, elsewhere REAL,"
     " lesion_share REAL, PRIMARY KEY(run, slide));";
-/* Since version 0.2; records of before get them when they are opened. */
+/* New in version 0.2; older records get them when they are opened. */
 static const char later[] = "CREATE TABLE IF NOT EXISTS model(run INTEGER PRIMARY KEY REFERENCES run, sha256 TEXT NOT NULL);"
                             "CREATE TABLE IF NOT EXISTS varied(key TEXT NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL,"
                             " value TEXT NOT NULL, PRIMARY KEY(key, place));"
@@ -56,7 +55,7 @@ static gboolean rmil_sql_fail(sqlite3 *db, const char *path, GError **error) {
 sqlite3 *rmil_sql_open(const char *path, int flags, GError **error) {
     sqlite3 *db = NULL;
     if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK) {
-        sqlite3_busy_timeout(db, 60000); /* others may be reading or writing */
+        sqlite3_busy_timeout(db, 60000); /* other processes may be reading or writing */
         return db;
     }
     const int reason = db ? sqlite3_system_errno(db) : ENOMEM;
@@ -101,7 +100,7 @@ static sqlite3_stmt *prepare(RmilRecord *record, const char *sql, GError **error
     return rmil_sql_prepare(record->db, record->path, sql, error);
 }
 
-/* Ends a transaction: committed when all went well until here, else undone. */
+/* Ends a transaction: commits if everything has succeeded, else rolls back. */
 static gboolean finish(RmilRecord *record, gboolean done, GError **error) {
     if (done && rmil_sql_run(record->db, record->path, "COMMIT", error)) return TRUE;
     sqlite3_exec(record->db, "ROLLBACK", NULL, NULL, NULL);
@@ -124,7 +123,7 @@ static gboolean read_number(RmilRecord *record, const char *sql, int64_t *number
     return TRUE;
 }
 
-/* A record that is there is of this study; a file that is empty becomes one. */
+/* An existing record must be of this study; an empty file becomes a record. */
 static gboolean check_format(RmilRecord *record, GError **error) {
     int64_t tables = 0, format = 0;
     if (!read_number(record, "SELECT count(*) FROM sqlite_schema", &tables, error) ||
@@ -139,7 +138,7 @@ static gboolean check_format(RmilRecord *record, GError **error) {
                      record->path, format, RMIL_RECORD_FORMAT);
 }
 
-/* What the record says of its study; "": nothing. NULL: it failed. Free with g_free. */
+/* A value that the record stores about its study; "": not set. NULL: it failed. Free with g_free. */
 static char *value_of(RmilRecord *record, const char *name, GError **error) {
     g_autofree char *sql = g_strdup_printf("SELECT value FROM study WHERE name = '%s'", name);
     g_autoptr(sqlite3_stmt) statement = prepare(record, sql, error);
@@ -148,7 +147,7 @@ static char *value_of(RmilRecord *record, const char *name, GError **error) {
     return g_strdup(row ? (const char *)sqlite3_column_text(statement, 0) : "");
 }
 
-/* Those of one list of lines that another has not, with commas; NULL: none. */
+/* The lines of one list that are not in another, separated by commas; NULL: none. */
 static char *without(const char *list, const char *others) {
     g_auto(GStrv) ids = g_strsplit(list, "\n", -1), known = g_strsplit(others, "\n", -1);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -158,8 +157,8 @@ static char *without(const char *list, const char *others) {
     return out->len ? g_strdup(out->str) : NULL;
 }
 
-/* Is the record of these data? Of the same table, too, where slides are back that could not be read: nothing that was trained without them
- * is taken for a run with them, since a run's key holds its data. */
+/* Is the record of these data? Also accepts the same table if slides have become readable: runs trained without them are not mistaken for
+ * runs with them, because a run's key includes its data. */
 static gboolean check_data(RmilRecord *record, const RmilRecordStudy *study, GError **error) {
     g_autofree char *own = value_of(record, "fingerprint", error), *cohort = own ? value_of(record, "cohort", error) : NULL,
                     *left = cohort ? value_of(record, "left_out", error) : NULL;
@@ -189,7 +188,7 @@ static gboolean is_planned(const RmilStudyRun *runs, int64_t count, const char *
     return i < count;
 }
 
-/* Before the plan is replaced. */
+/* Called before the plan is replaced. */
 static gboolean find_dropped(RmilRecord *record, const RmilStudyRun *runs, int64_t count, GPtrArray *dropped, GError **error) {
     g_autoptr(sqlite3_stmt) statement = prepare(record,
                                                 "SELECT run.key, run.method, run.split, run.config, run.seed FROM run"
@@ -258,10 +257,10 @@ RmilRecord *rmil_record_open(const char *path, const RmilRecordStudy *study, con
     return finish(record, done, error) ? g_steal_pointer(&record) : NULL;
 }
 
-/* -- what goes ------------------------------------------------------------------------------------------------------------------ */
+/* -- removal -------------------------------------------------------------------------------------------------------------------- */
 #define NOT_PLANNED "key NOT IN (SELECT key FROM planned)"
 
-/* Every row of the runs that a condition names: it is true of a row of `run`. Within a transaction. */
+/* Removes all rows of the runs that satisfy a condition on rows of `run`. Within a transaction. */
 static gboolean remove_where(RmilRecord *record, const char *condition, GError **error) {
     static const char *const tables[] = {"model",        "decision",  "epoch",   "prediction", "output",
                                          "localisation", "attention", "patches", "lesion"};
@@ -312,7 +311,7 @@ static gboolean add_rows(RmilRecord *record, const RmilRecordRun *run, GError **
 static gboolean begin(RmilRecord *record, GError **error) { return rmil_sql_run(record->db, record->path, "BEGIN IMMEDIATE", error); }
 
 gboolean rmil_record_add(RmilRecord *record, const RmilRecordRun *run, GError **error) {
-    g_autofree char *same = g_strdup_printf("key = '%s'", run->run.key); /* hexadecimal digits */
+    g_autofree char *same = g_strdup_printf("key = '%s'", run->run.key); /* the key is hexadecimal, so needs no quoting */
     return begin(record, error) && finish(record, remove_where(record, same, error) && add_rows(record, run, error), error);
 }
 

@@ -83,7 +83,7 @@ G_GNUC_PRINTF(2, 3) static void add_missing(RmilResults *run, const char *format
     va_end(arguments);
 }
 
-/* Reads a file of a run where there is one; `missing` says what it would have told, NULL: nothing is missed. */
+/* Reads a file of a run if it exists. `missing` says what is lost without it; NULL: nothing. */
 static gboolean file_there(RmilResults *run, const char *path, const char *shown, const char *missing, gboolean *there, GError **error) {
     if (!rmil_file_exists(path, there, error)) return FALSE;
     if (!*there && missing) add_missing(run, "%s%s", shown, missing);
@@ -91,7 +91,7 @@ static gboolean file_there(RmilResults *run, const char *path, const char *shown
 }
 
 /* -- folders ------------------------------------------------------------------------------------------------------- */
-/* Tables were checked line by line, a record need not be right either. */
+/* Tables have been checked line by line; a record may be wrong, too. */
 static gboolean check_cases(const GArray *cases, const RmilTask *task, const char *where, GError **error) {
     for (guint i = 0; i < cases->len; i++) {
         const RmilPredictionRow *row = &g_array_index(cases, RmilPredictionRow, i);
@@ -130,7 +130,7 @@ gboolean rmil_seed_run_fill(RmilSeedRun *seed, RmilStudy *record, int64_t index,
            check_cases(seed->cases, rmil_study_task(record), where, error);
 }
 
-/* All tables of a folder are of one task: that of the first. */
+/* All tables of a folder must have the task of the first. */
 static gboolean agree_on_task(RmilResults *run, const RmilTask *task, const char *path, GError **error) {
     if (!run->told) run->task = *task;
     run->told = TRUE;
@@ -141,7 +141,7 @@ static gboolean agree_on_task(RmilResults *run, const RmilTask *task, const char
                      path);
 }
 
-/* The same from the tables of a folder; `shown` is what it is called. */
+/* The same from the tables of a folder; `shown` is its name in messages. */
 static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *shown, GError **error) {
     struct {
         int kind;
@@ -167,7 +167,7 @@ static gboolean read_tables(RmilResults *run, RmilSeedRun *seed, const char *sho
     return TRUE;
 }
 
-/* index: in run->record, where there is one. */
+/* index: in run->record, if there is one. */
 static RmilSeedRun *read_seed(RmilResults *run, int64_t index, const char *folder, const char *shown, int64_t number, GError **error) {
     RmilSeedRun *seed = rmil_seed_run_new(number);
     seed->folder = g_strdup(folder);
@@ -221,7 +221,7 @@ static char *shown_folder(const RmilResults *run, const char *path) {
     return g_strconcat(below + (*below == '/'), "/", NULL);
 }
 
-/* The trainings of the folder's present plan. */
+/* The trainings of the folder's current plan. */
 static gboolean read_many(RmilResults *run, GError **error) {
     g_autoptr(GPtrArray) entries = rmil_run_entries(run->folder, error);
     for (guint i = 0; entries && i < entries->len; i++) {
@@ -244,7 +244,7 @@ static gboolean read_many(RmilResults *run, GError **error) {
     return TRUE;
 }
 
-/* The method of a lone training run: as its run.json names it. */
+/* The method of a single training run, as its run.json names it. */
 static gboolean read_single(RmilResults *run, GError **error) {
     RmilSeedRun *seed = read_seed(run, 0, run->folder, "", 0, error);
     if (!seed) return FALSE;
@@ -261,7 +261,7 @@ static gboolean read_single(RmilResults *run, GError **error) {
     return TRUE;
 }
 
-/* A slide's label must be the same wherever it stands. */
+/* A slide must have the same label in all tables. */
 static gboolean check_labels(const RmilResults *run, GError **error) {
     g_autoptr(GHashTable) labels = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint m = 0; m < run->methods->len; m++) {

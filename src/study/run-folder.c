@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folders of trained runs: which trainings belong to the plan of a work folder, and what a training was made with. */
+/* Folders of trained runs: which trainings belong to the plan of a work folder, and how a training was made. */
 #include "results.h"
 
 #include "base/json.h"
@@ -23,7 +23,7 @@ char *rmil_repeat_folder(const GArray *repeats, guint index) {
     gboolean alone = TRUE;
     for (guint i = 0; i < repeats->len; i++) alone = alone && (i == index || g_array_index(repeats, RmilRepeat, i).seed != own->seed);
     if (alone || !*own->name) return g_strdup_printf("%" G_GINT64_FORMAT, own->seed);
-    /* columns whose names end in the same number: by the whole name, with what a folder's name cannot hold as %XX */
+    /* several columns' names end in the same number: uses the whole name, with characters that a folder's name cannot have as %XX */
     g_autofree char *name = g_uri_escape_string(own->name, " ", TRUE);
     return *name == '.' ? g_strconcat("%2E", name + 1, NULL) : g_steal_pointer(&name);
 }
@@ -66,7 +66,7 @@ gboolean rmil_run_check_model(const char *folder, GError **error) {
     g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL), *json = g_build_filename(folder, "run.json", NULL);
     g_autoptr(JsonNode) run = rmil_json_read(json, JSON_LIMIT, error);
     const char *recorded = rmil_json_text(run, "model_sha256");
-    if (!recorded) return run != NULL; /* version 0.1.0 kept none */
+    if (!recorded) return run != NULL; /* version 0.1.0 did not store it */
     g_autofree char *have = rmil_file_sha256(path, error);
     if (!have) return FALSE;
     return strcmp(have, recorded) == 0 ||
@@ -84,14 +84,14 @@ static RmilRunEntry *new_entry(const char *method, const char *split, int64_t se
 
 static gboolean is_kind(const RmilStudy *study, const char *kind) { return strcmp(rmil_study_value(study, "kind"), kind) == 0; }
 
-/* The plan in the record of a run; *own FALSE: the record is of a study, which version 0.1.0 let share the folder. */
+/* The plan in the record of a run; *own FALSE: the record is that of a study, which in version 0.1.0 could share the folder. */
 static gboolean read_record(const char *folder, GPtrArray *entries, gboolean *own, GError **error) {
     g_autoptr(RmilStudy) study = rmil_study_open(folder, error);
     *own = study && is_kind(study, "run");
     if (!*own) return study != NULL;
     g_autoptr(GArray) repeats = g_array_new(FALSE, FALSE, sizeof(RmilRepeat));
     const int64_t count = rmil_study_count(study);
-    for (int64_t i = 0; i < count; i++) { /* those of the first method are all there are */
+    for (int64_t i = 0; i < count; i++) { /* the first method's are all of them */
         const RmilStudyRun *run = rmil_study_run(study, i);
         const RmilRepeat repeat = {(char *)run->split, run->seed, NULL};
         if (strcmp(run->method, rmil_study_run(study, 0)->method) == 0) g_array_append_val(repeats, repeat);
@@ -107,7 +107,7 @@ static gboolean read_record(const char *folder, GPtrArray *entries, gboolean *ow
     return TRUE;
 }
 
-/* The list of an evaluation on another cohort: "runs": [{"method", "split", "seed", "folder"}, …]. */
+/* The list in an evaluation on another cohort: "runs": [{"method", "split", "seed", "folder"}, …]. */
 static gboolean read_list(const char *folder, JsonArray *list, GPtrArray *entries, GError **error) {
     for (guint i = 0; i < json_array_get_length(list); i++) {
         JsonNode *run = json_array_get_element(list, i);
@@ -128,7 +128,7 @@ static int compare_entries(gconstpointer a, gconstpointer b) {
     return order ? order : (x->seed > y->seed) - (x->seed < y->seed);
 }
 
-/* FOLDER/SEED of a folder without a list, as version 0.1.0 made it. */
+/* FOLDER/SEED in a folder without a list, as made by version 0.1.0. */
 static gboolean find_seeds(const char *folder, const char *method, GPtrArray *entries, GError **error) {
     g_autoptr(GError) reason = NULL;
     GDir *dir = g_dir_open(folder, 0, &reason);
@@ -159,7 +159,7 @@ static gboolean find_methods(const char *runs, GPtrArray *entries, GError **erro
 }
 
 /* -- what the report quotes -------------------------------------------------------------------------------------------- */
-/* The paper's method, that for partial outlines, then all in their order. */
+/* The paper's method first, then the one for partial outlines, then all in their order. */
 static gsize rank_of(const char *method) {
     gsize count, i = 0;
     const RmilTrainMethod *methods = rmil_methods(&count);
@@ -215,7 +215,7 @@ char *rmil_config_difference(const char *was, const char *is, const char *const 
     return g_string_free(out, FALSE);
 }
 
-/* Without a list nobody says which trainings belong together: those of one method must be of one kind. */
+/* Without a list it is unknown which trainings belong together, so those of one method must have the same configuration. */
 static gboolean check_mix(const GPtrArray *entries, GError **error) {
     static const char *const own[] = {"seed", "splits", NULL};
     g_autofree char *first = NULL;
@@ -257,7 +257,7 @@ gboolean rmil_run_folder_refuse(const char *folder, GError **error) {
                      folder, rmil_study_value(study, "kind"));
 }
 
-/* DIR/runs/METHOD: that method's trainings of DIR. */
+/* DIR/runs/METHOD: the trainings of that method in DIR. */
 static GPtrArray *entries_of_method(const char *folder, GError **error) {
     g_autofree char *full = g_canonicalize_filename(folder, NULL), *runs = g_path_get_dirname(full), *work = g_path_get_dirname(runs);
     g_autofree char *method = g_path_get_basename(full), *name = g_path_get_basename(runs);

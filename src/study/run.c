@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run: what its result depends on, its training, and what its model says of every slide. */
+/* One run: what its result depends on, its training, and its model's predictions on every slide. */
 #include "localise.h"
 #include "sight.h"
 #include "vary.h"
@@ -36,7 +36,7 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
     for (const RmilOption *option = rmil_trainer_options; option->key; option++)
         if (option->type != RMIL_OPTION_WORD && rmil_option_said(option, t)) set_option(o, option, t);
     json_object_set_double_member(o, "seed", (double)t->seed);
-    for (const RmilOption *option = rmil_trainer_options; option->key; option++) /* behind the seed, as version 0.1.0 has them */
+    for (const RmilOption *option = rmil_trainer_options; option->key; option++) /* after the seed, as in version 0.1.0 */
         if (option->type == RMIL_OPTION_WORD && rmil_option_said(option, t)) set_option(o, option, t);
     set_text(o, "data", data->fingerprint);
     for (int64_t i = 0; i < data->count; i++)
@@ -65,7 +65,7 @@ char *rmil_train_run_config(const RmilTrainRun *run) {
 /* -- training ---------------------------------------------------------------------------------------------------------------- */
 static gboolean sees(const RmilModelConfig *model) { return rmil_model_class(model->model, NULL)->dim != NULL; }
 
-/* A model of pixels says which slides it cannot see. FALSE: it sees none. */
+/* Warns of slides that a model of pixels cannot read. FALSE: it can read none. */
 static gboolean look(const RmilTrainRun *run, const RmilMonitor *monitor, GError **error) {
     const RmilTrainData *data = run->data;
     const char *first = NULL;
@@ -106,8 +106,8 @@ static gboolean collect(const RmilTrainRun *run, RmilSplit split, GArray *rows, 
     return TRUE;
 }
 
-/* A guide speaks only of positive slides with annotated patches, that of pairs of those with other patches too. Where there is none to
- * learn from, the model is one without a guide under another's name. */
+/* A guide acts only on positive slides with annotated patches (a guide of pairs needs other patches, too). If the training set has none,
+ * the model is one without a guide under another name. */
 static void warn_unguided(const RmilTrainRun *run, const RmilBag *const *bags, const GArray *train, const RmilMonitor *monitor) {
     const RmilModelConfig *model = &run->model;
     const RmilGuideClass *guide = rmil_guide_class(model->guide);
@@ -160,7 +160,7 @@ typedef struct {
     RmilFinds *finds;
 } Applying;
 
-/* Nothing is said of the row. Models of pixels go from slide to slide on one thread, which may call the monitor. */
+/* The row gets no prediction. Models of pixels process slides one by one on one thread, which may call the monitor. */
 static gboolean miss(const Applying *a, int64_t row, const char *why) {
     a->out[row].missing = TRUE;
     a->out[row].localised = FALSE;
@@ -168,8 +168,8 @@ static gboolean miss(const Applying *a, int64_t row, const char *why) {
     return TRUE;
 }
 
-/* Scores that detections of different slides are compared by. A model with a row for each of several classes gave those of the class that it
- * predicts, on another slide another's: then it is, of each patch, the highest for any class that may have a lesion. */
+/* Scores for comparing detections across slides. A model with one row for each of several classes gave those of the class that it predicts,
+ * which differs between slides; then the score of a patch is the highest for any class that may have a lesion. */
 static gboolean compare_scores(const Applying *a, int64_t row, float *scores, GError **error) {
     const RmilBag *bag = a->data->bags[row];
     const RmilTask *task = &a->data->cohort->task;
@@ -205,7 +205,7 @@ static gboolean apply_task(int64_t row, int worker, gpointer user, GError **erro
     if (!scores) return FALSE;
     GError *reason = NULL;
     if (!rmil_model_predict(a->model, bag, target, &out->prediction, kept ? scores : NULL, kept ? attention : NULL, &reason)) {
-        if (sees(rmil_model_config(a->model)) && reason->code != RMIL_ERROR_MEMORY) { /* one bad tile ends one slide */
+        if (sees(rmil_model_config(a->model)) && reason->code != RMIL_ERROR_MEMORY) { /* one bad tile costs only its slide */
             miss(a, row, reason->message);
             g_error_free(reason);
             return TRUE;
@@ -224,7 +224,7 @@ gboolean rmil_train_apply(const RmilTrainData *data, const RmilModel *model, con
                           const RmilMonitor *monitor, RmilApplied *out, GArray *lesions, GError **error) {
     g_autofree RmilFinds *finds = g_new0(RmilFinds, data->count);
     Applying applying = {data, model, splits, all, monitor, out, finds};
-    /* a model of pixels takes all threads for one slide */
+    /* a model of pixels uses all threads for one slide */
     const gboolean done = rmil_parallel(data->count, sees(rmil_model_config(model)) ? 1 : threads, apply_task, &applying, error);
     rmil_finds_join(finds, data->count, lesions);
     return done;

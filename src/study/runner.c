@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a plan: every run that is not recorded yet, as many at once as there are threads. */
+/* Runs a plan: every run that is not yet recorded, as many at once as there are threads. */
 #include "runner.h"
 
 #include "base/base-private.h"
@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* -- progress, in epochs ------------------------------------------------------------------------------------------------------ */
-/* A training is expected to take as many epochs as those that ended took on average; before, as many as it must. With the lock
- * held. */
+/* The expected length of a training is the mean number of epochs of those that have ended; before the first, the minimum. Call with the
+ * lock held. */
 static void show_progress(const RmilRunner *runner) {
     const GArray *todo = runner->todo;
     int64_t done = 0, total = 0;
@@ -51,7 +51,7 @@ static void pass_warning(gpointer user, const char *message) {
 }
 
 /* -- one run ----------------------------------------------------------------------------------------------------------------- */
-/* Everything that the record keeps of a model that was trained. */
+/* Everything that the record stores of a trained model. */
 static gboolean record_run(RmilRunner *runner, const RmilJob *job, RmilModel *model, GArray *history, const RmilApplied *applied,
                            const GArray *lesions, double seconds, int threads, GError **error) {
     g_autofree char *name = g_strdup_printf("models/%s-%.16s.safetensors", job->method->name, job->planned.key);
@@ -117,8 +117,8 @@ static gboolean do_job(RmilRunner *runner, RmilJob *job, GError **error) {
     return done;
 }
 
-/* Threads: one per run as long as runs wait. When none waits, those that are free are shared out among the runs under way, each
- * of which asks before every epoch. */
+/* Threads: one per run as long as runs are waiting. Otherwise free threads are shared out among the current runs, each of which asks before
+ * every epoch. */
 static int ask_threads(gpointer user, int now) {
     RmilJob *job = user;
     RmilRunner *runner = job->runner;
@@ -145,7 +145,7 @@ static void begin(RmilRunner *runner, RmilJob *job) {
     g_mutex_unlock(&runner->lock);
 }
 
-/* With the lock held. */
+/* Call with the lock held. */
 static void end(RmilRunner *runner, RmilJob *job) {
     runner->busy -= job->run.train.threads;
     runner->active--;
@@ -160,7 +160,7 @@ static gboolean job_task(int64_t index, int worker, gpointer user, GError **erro
     GError *reason = NULL;
     begin(runner, job);
     gboolean done = do_job(runner, job, &reason);
-    /* a record that cannot be written ends the study; a run that cannot be trained does not */
+    /* a record that cannot be written ends the study; a failed training does not */
     gboolean fatal = reason && (reason->code == RMIL_ERROR_IO || reason->code == RMIL_ERROR_MEMORY);
     g_mutex_lock(&runner->lock);
     end(runner, job);
@@ -180,7 +180,7 @@ static gboolean job_task(int64_t index, int worker, gpointer user, GError **erro
 }
 
 /* -- the study --------------------------------------------------------------------------------------------------------------- */
-/* Only one process at a time for a record. */
+/* Only one process at a time may use a record. */
 static RmilLock *lock_record(const RmilStudyOptions *options, const char *name, const RmilMonitor *monitor, GError **error) {
     g_autofree char *file = g_strdup_printf(".%s.lock", name);
     return rmil_lock_take(options->folder, file, RMIL_LOCK_ALONE, "another process of this study", monitor, error);
@@ -196,7 +196,7 @@ static char *record_path(const RmilStudyOptions *options, char **name) {
     return g_build_filename(options->folder, "shards", file, NULL);
 }
 
-/* Those of plans before, once this one is done; of a study other processes may need theirs. */
+/* Removes checkpoints of earlier plans once this one is done, but not in a study, where other processes may need theirs. */
 static void remove_checkpoints(const RmilRunner *runner, gboolean done) {
     g_autofree char *folder = g_build_filename(runner->options->folder, "checkpoints", NULL);
     g_autoptr(GDir) dir = done && runner->options->folders && !runner->outcome->failures->len ? g_dir_open(folder, 0, NULL) : NULL;
@@ -204,10 +204,10 @@ static void remove_checkpoints(const RmilRunner *runner, gboolean done) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
         g_unlink(path);
     }
-    g_rmdir(folder); /* when nothing is left in it */
+    g_rmdir(folder); /* if it is empty */
 }
 
-/* Models of pixels hold gigabytes while they train: one at a time, after the others. */
+/* Models of pixels use gigabytes in training: one at a time, after the others. */
 static void put_heavy_last(RmilRunner *runner) {
     g_autoptr(GArray) heavy = g_array_new(FALSE, FALSE, sizeof(int64_t));
     guint light = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan under way: what the runner's files share. */
+/* A running plan: what the runner's files share. */
 #ifndef RMIL_STUDY_RUNNER_H
 #define RMIL_STUDY_RUNNER_H
 
@@ -13,29 +13,28 @@ typedef struct {
     const RmilMonitor *monitor;
     const RmilJobs *jobs;
     RmilDecisionOptions decision; /* how cut-offs and calibrations are chosen */
-    GArray *todo;                 /* indices of jobs, one of each training */
+    GArray *todo;                 /* indices of jobs, one per training */
     RmilRecord *record;
-    GMutex lock;   /* of the record and of what follows */
-    int64_t light; /* how many of `todo`, the first, run side by side; the rest, one after the other, each on all threads */
-    int64_t first; /* of those under way, in `todo` */
+    GMutex lock;   /* protects the record and the fields below */
+    int64_t light; /* the first `light` of `todo` run side by side; the rest one after another, each on all threads */
+    int64_t first; /* index in `todo` of the first of the current trainings */
     int threads, busy;
-    int64_t waiting, active; /* trainings that nobody has begun; that are under way */
-    int64_t ended, epochs;   /* trainings that ended here, and their epochs */
+    int64_t waiting, active; /* trainings not yet started; trainings in progress */
+    int64_t ended, epochs;   /* trainings that have ended here, and their epochs */
     RmilStudyOutcome *outcome;
 } RmilRunner;
 
-/* kept.c: opens the record with the plan in it, keeps what is done as the record says, and puts the rest into `todo`. */
+/* kept.c: opens the record, stores the plan in it, keeps recorded runs, and puts the rest into `todo`. */
 gboolean rmil_runner_open(RmilRunner *runner, const char *path, GError **error);
 /* The run's folder below that of the plan; NULL: it has none. Free with g_free. */
 char *rmil_runner_folder(const RmilRunner *runner, const RmilJob *job);
-/* Makes that folder what the record says; nothing where there is none. model: path of the recorded one; renewed: as
- * in RmilExport. */
+/* Makes that folder match the record, if the run has one. model: path of the recorded model; renewed: as in RmilExport. */
 gboolean rmil_runner_export(const RmilRunner *runner, const RmilJob *job, const RmilRecordRun *run, const char *model, gboolean renewed,
                             GError **error);
-/* Has the model carry the cut-off and the calibration that these predictions of its validation slides give. rows: RmilPredictionRow of all
- * slides. TRUE: it is another decision than it had. What could not be had is noted. */
+/* Sets the model's cut-off and calibration from the predictions of its validation slides. rows: RmilPredictionRow of all slides. TRUE: they
+ * have changed. Notes whatever could not be determined. */
 gboolean rmil_runner_decide(const RmilRunner *runner, const RmilJob *job, const GArray *rows, RmilModel *model);
-/* By the run's key, not by its training: a twin in another shard may be trained at the same time. Free with g_free. */
+/* Named after the run's key, not its training: a twin in another shard may be trained at the same time. Free with g_free. */
 char *rmil_runner_checkpoint(const RmilRunner *runner, const RmilJob *job);
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides that models of pixels cannot see: looked at once, said once. */
+/* Slides that models of pixels cannot read: examined once, reported once. */
 #include "sight.h"
 
 #include "base/base-private.h"
 #include "rankmil/slide.h"
 
-enum { SIDE = 224 }; /* of the tile that is read to see whether one can be: as the models read them */
+enum { SIDE = 224 }; /* side of the tile read as a test, the size that the models read */
 
 struct _RmilSight {
     GMutex lock;
     int64_t rows;
     gboolean *looked, *told;
-    char **blind; /* by row: why not, or NULL */
+    char **blind; /* by row: why the slide cannot be read, or NULL */
 };
 
 RmilSight *rmil_sight_new(int64_t rows) {
@@ -34,13 +34,13 @@ void rmil_sight_free(RmilSight *sight) {
     g_free(sight);
 }
 
-/* Is the slide as large as the one that the features are of, where they say it? */
+/* Is the slide as large as the one that the features are of, if they say so? */
 static gboolean fits(const RmilTrainData *data, int64_t row, GError **error) {
     const RmilBag *bag = data->bags[row];
     const RmilCohortRow *of = &data->cohort->rows[row];
     if (!of->slide || bag->slide_width == 0) return TRUE;
     g_autoptr(RmilSlide) slide = rmil_slide_open(of->slide, of->mpp, NULL);
-    const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL; /* what cannot be opened, reading a tile tells */
+    const RmilSlideInfo *info = slide ? rmil_slide_info(slide) : NULL; /* a slide that cannot be opened is reported by reading a tile */
     if (!info || (info->width == bag->slide_width && info->height == bag->slide_height)) return TRUE;
     return rmil_fail(error, RMIL_ERROR_DATA,
                      "%s: is %" G_GINT64_FORMAT " × %" G_GINT64_FORMAT " px, but its features are of a slide of %" G_GINT64_FORMAT " "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pathologist, simulated, who annotates slides in an order that the models give. */
+/* A simulated pathologist who annotates slides in an order that the models suggest. */
 #include "suggest.h"
 
 #include "base/base-private.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { MEMBERS = 3 };
-#define MEMBER_SEED 0x5eed00000000u /* apart from the seeds of the runs that are compared */
+#define MEMBER_SEED 0x5eed00000000u /* different from the seeds of the compared runs */
 
 double rmil_suggest_doubt(double said, double spread) { return (isfinite(said) ? 1 - said : 0) + (isfinite(spread) ? 2 * spread : 0); }
 
@@ -32,7 +32,7 @@ typedef struct {
     double priority;
 } Candidate;
 
-/* -- one repeat ----------------------------------------------------------------------------------------------------------------------------- */
+/* -- one repeat ------------------------------------------------------------------------------------------------------------------------ */
 static gboolean is_candidate(const Suggesting *s, const RmilRepeat *repeat, int64_t row) {
     const RmilBag *bag = s->data->bags[row];
     return bag && repeat->splits[row] == RMIL_SPLIT_TRAIN && rmil_target_lesion(&s->data->cohort->task, &s->data->targets[row]) &&
@@ -50,14 +50,14 @@ static RmilModel *train_member(const Suggesting *s, const RmilRepeat *repeat, co
     return rmil_train_run(&run, NULL, NULL, &silent, error);
 }
 
-/* What a model gives the true class; of other tasks its answer. */
+/* The probability of the true class; for other tasks the prediction. */
 static double said_of(const RmilTask *task, const RmilTarget *target, const RmilPrediction *said) {
     if (task->kind != RMIL_TASK_CLASSES) return said->answer;
     if (task->classes == 2) return target->label ? said->probability : 1 - said->probability;
     return said->values[target->label];
 }
 
-/* The priorities of the rows, by the members. */
+/* The priorities of the rows, from the members. */
 static gboolean ask_members(const Suggesting *s, RmilModel *const *members, GArray *candidates, GError **error) {
     const RmilTask *task = &s->data->cohort->task;
     for (guint i = 0; i < candidates->len; i++) {
@@ -84,7 +84,7 @@ static gint compare(gconstpointer a, gconstpointer b, gpointer user) {
     return strcmp(data->cohort->rows[p->row].id, data->cohort->rows[q->row].id);
 }
 
-/* Candidates that have no place yet, highest priority first. */
+/* Candidates without a position, highest priority first. */
 static GArray *rank_rest(Suggesting *s, const RmilRepeat *repeat, const int64_t *place, const gboolean *kept, GError **error) {
     RmilVariant variant = {NULL, NULL, NULL};
     const RmilAnnotating how = {NULL, kept, 0, repeat->seed};
@@ -121,7 +121,7 @@ static gboolean order_repeat(int64_t index, int worker, gpointer user, GError **
         const int64_t share = (int64_t)floor(s->shares[v] * (double)candidates + 0.5),
                       wanted = v + 1 < s->count ? MAX(share, s->shares[v] > 0) : candidates;
         if (wanted <= placed) continue;
-        /* as many of the validation slides are annotated as with a drawn order */
+        /* as many validation slides are annotated as with a drawn order */
         rmil_vary_suggested(s->data, repeat, candidates ? (double)placed / (double)candidates : 0, out, kept);
         g_autoptr(GArray) rest = rank_rest(s, repeat, out->place, kept, error);
         if (!rest) return FALSE;
@@ -130,7 +130,7 @@ static gboolean order_repeat(int64_t index, int worker, gpointer user, GError **
     return TRUE;
 }
 
-/* -- all of them ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- all repeats ----------------------------------------------------------------------------------------------------------------------- */
 static int compare_shares(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a study varies of the data: slides, annotations, their outlines. */
+/* What a study can vary in the data: slides, annotations, their outlines. */
 #include "vary-data.h"
 
 #include "base/base-private.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Streams of random numbers (base.h: one per purpose): + set × 2 + class; of classes beyond two, + set × RMIL_CLASSES_MOST + class. */
+/* Streams of random numbers (base.h: one per purpose): + set × 2 + class; with more than two classes, + set × RMIL_CLASSES_MOST + class. */
 enum { STREAM_FRACTION = 200, STREAM_ANNOTATED = 220, STREAM_MANY = 300 };
 
 static gboolean is_annotated(const RmilBag *bag) { return bag->patch_labels && memchr(bag->patch_labels, 1, (size_t)bag->count) != NULL; }
@@ -18,7 +18,7 @@ static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user) {
     return strcmp(data->cohort->rows[*(const int64_t *)a].id, data->cohort->rows[*(const int64_t *)b].id);
 }
 
-/* What a slide is drawn among: those of its class, or of its event; of numbers, all. −1: it has no target. */
+/* The group in which a slide is drawn: its class, or its event; for numbers, all. −1: it has no target. */
 static int group_of(const RmilTrainData *data, int64_t row) {
     const RmilTask *task = &data->cohort->task;
     const RmilTarget *target = &data->targets[row];
@@ -31,12 +31,13 @@ static int groups(const RmilTrainData *data) {
     return task->kind == RMIL_TASK_CLASSES ? task->classes : task->kind == RMIL_TASK_SURVIVAL ? 2 : 1;
 }
 
-/* Can an annotation of it be left out, for guides would follow it? */
+/* Does it have an annotation that guides would follow, so that it can be left out? */
 static gboolean has_lesion(const RmilTrainData *data, int64_t row) {
     return rmil_target_lesion(&data->cohort->task, &data->targets[row]) && is_annotated(data->bags[row]);
 }
 
-/* Rows of one set and group (of all, for −1; annotated ones only, if asked) in an order that depends on ids and seed, not on the cohort's. */
+/* Rows of one set and group (−1: all; annotated ones only, if requested), in an order that depends on ids and seed, not on the cohort's
+ * order. */
 static GArray *ordered(const RmilTrainData *data, const RmilRepeat *repeat, RmilSplit set, int group, gboolean annotated, uint64_t stream) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(int64_t));
     for (int64_t i = 0; i < data->count; i++)
@@ -98,7 +99,7 @@ void rmil_vary_suggested(const RmilTrainData *data, const RmilRepeat *repeat, do
 }
 
 /* -- grown annotations ------------------------------------------------------------------------------------------------------- */
-/* Tiles by cells of one tile's size, chained: what lies near is in cells near. */
+/* Tiles in cells of one tile's size, as chains: tiles near each other are in the same or neighbouring cells. */
 typedef struct {
     GHashTable *first; /* cell -> tile + 1 */
     int64_t *next;     /* tile + 1, or 0 */
@@ -106,7 +107,7 @@ typedef struct {
 
 static int64_t cell_of(int64_t x, double size) { return (int64_t)floor((double)x / size); }
 
-/* Two cell numbers as one key; coordinates are bounded far below 2³¹ tiles. */
+/* Two cell indices as one key; coordinates are far below 2³¹ tiles. */
 static gpointer cell_key(int64_t x, int64_t y) { return GSIZE_TO_POINTER((gsize)x << 32 ^ ((gsize)y & 0xffffffff)); }
 
 static gboolean cells_fill(Cells *cells, const RmilBag *bag, GError **error) {
@@ -121,7 +122,7 @@ static gboolean cells_fill(Cells *cells, const RmilBag *bag, GError **error) {
     return TRUE;
 }
 
-/* Between two squares of one size: 0 when they touch or overlap. */
+/* Distance between two squares of one size: 0 if they touch or overlap. */
 static double gap(const int64_t *a, const int64_t *b, double size) {
     double dx = fmax(0, fabs((double)(a[0] - b[0])) - size), dy = fmax(0, fabs((double)(a[1] - b[1])) - size);
     return hypot(dx, dy);
@@ -145,7 +146,7 @@ static gboolean grow(const RmilBag *bag, double padding, uint8_t *labels, GError
                          "%s: its features have no coordinates in pixels with a tile size: annotations cannot be "
                          "grown by %g px",
                          bag->id, padding);
-    /* a padding of very many tiles is slower by the grid than by all pairs */
+    /* for a padding of very many tiles the grid is slower than all pairs */
     const gboolean far = padding / bag->patch_size_level0 > sqrt((double)bag->count);
     Cells cells = {NULL, NULL};
     if (!far && !cells_fill(&cells, bag, error)) return FALSE;
@@ -192,7 +193,7 @@ void rmil_grown_free(RmilGrown *grown) {
 }
 
 /* -- bags with other labels -------------------------------------------------------------------------------------------------- */
-/* The bag gets a part of its labels. */
+/* Leaves the bag only a part of its labels. */
 static gboolean take_part(RmilVariant *variant, RmilBag *bag, const char *id, const RmilAnnotating *how, GError **error) {
     uint8_t *part = rmil_try_new(bag->count, 1, error);
     if (!part) return FALSE;

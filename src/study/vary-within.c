@@ -8,7 +8,7 @@
 
 enum { STREAM_WITHIN = 240 }; /* of random numbers (base.h: one per purpose) */
 
-/* An annotated patch, and how far it lies from the drawn patch of its lesion. */
+/* An annotated patch, and its distance from the drawn patch of its lesion. */
 typedef struct {
     double distance;
     int64_t patch;
@@ -20,7 +20,7 @@ static int compare_near(const void *a, const void *b) {
     return (p->patch > q->patch) - (p->patch < q->patch);
 }
 
-/* Squared, in the unit of coordinates; without them, of places in the bag. */
+/* Squared, in the unit of the coordinates; without them, of positions in the bag. */
 static double distance(const RmilBag *bag, int64_t a, int64_t b) {
     if (!bag->coords) return fabs((double)a - (double)b);
     const double dx = (double)bag->coords[2 * a] - (double)bag->coords[2 * b],
@@ -28,14 +28,15 @@ static double distance(const RmilBag *bag, int64_t a, int64_t b) {
     return dx * dx + dy * dy;
 }
 
-/* What is drawn hangs on the slide's id and the seed, not on the cohort or on other slides. */
+/* Draws depend on the slide's id and the seed, not on the cohort or other slides. */
 static void start_draw(RmilRng *rng, const char *id, int64_t seed) {
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, id, -1);
     digest[16] = '\0';
     rmil_rng_init(rng, (uint64_t)seed ^ g_ascii_strtoull(digest, NULL, 16), STREAM_WITHIN);
 }
 
-/* Of one lesion the `wanted` patches nearest to a drawn one. near: room for all its patches. Gives how many it has. */
+/* Keeps the `wanted` patches of one lesion that are nearest to a drawn one. near: room for all its patches. Returns how many patches the
+ * lesion has. */
 static int64_t keep_lesion(const RmilBag *bag, const int64_t *lesion, int64_t number, int64_t wanted, RmilRng *rng, Near *near,
                            uint8_t *out) {
     int64_t n = 0;

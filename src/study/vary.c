@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of variation: what a study can vary, what a value does, and how it is called. */
+/* The kinds of variation: what a study can vary, the effect of a value, and its name. */
 #include "vary.h"
 
 #include "base/base-private.h"
@@ -16,7 +16,7 @@ const RmilStudyKind rmil_study_kinds[] = {{"comparison", NULL},
                                           {"localisation", NULL},
                                           {NULL, NULL}};
 
-/* -- what a value makes of the data ------------------------------------------------------------------------------------------ */
+/* -- effect of a value on the data ------------------------------------------------------------------------------------------- */
 static void change_fraction(RmilVariedData *varied, const RmilVaried *value) {
     varied->splits = g_new0(RmilSplit, varied->data->count);
     rmil_vary_fraction(varied->data, varied->repeat, value->number, varied->splits);
@@ -165,7 +165,7 @@ char *rmil_variation_text(const RmilVariation *variation, double value) {
 }
 
 char *rmil_varied_short(const RmilVaried *varied) {
-    const RmilVariation *variation = rmil_variation_find(varied->name); /* NULL: of another version's record */
+    const RmilVariation *variation = rmil_variation_find(varied->name); /* NULL: from another version's record */
     char number[G_ASCII_DTOSTR_BUF_SIZE];
     if (!variation || isnan(varied->number)) return g_strdup(varied->text);
     g_ascii_formatd(number, sizeof number, "%.6g", varied->number * variation->scale);
@@ -189,7 +189,7 @@ static char *join(const RmilVaried *varied, gboolean names) {
 char *rmil_varied_names(const RmilVaried *varied) { return join(varied, TRUE); }
 char *rmil_varied_texts(const RmilVaried *varied) { return join(varied, FALSE); }
 
-/* -- what they do ------------------------------------------------------------------------------------------------------------ */
+/* -- effects ----------------------------------------------------------------------------------------------------------------- */
 void rmil_vary_data(RmilVariedData *data, const RmilVaried *varied, gboolean follows) {
     for (gsize v = 0; v < G_N_ELEMENTS(papers); v++)
         for (int i = 0; i < RMIL_VARIED && varied[i].name; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lymph nodes and what is in them. */
+/* Lymph nodes and their contents. */
 #include "synth-private.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 /* One lymph node (or piece of one): a warped, bent ellipse. */
 typedef struct {
     double x, y, a, b, angle, bend, hilum;
-    double fat; /* how far fat reaches out, in units of the shorter axis */
+    double fat; /* extent of the fat, in units of the shorter axis */
     uint32_t seed;
 } Node;
 
@@ -54,7 +54,7 @@ static void place_nodes(Maker *maker, const RmilSynthPlan *plan, RmilRng *rng) {
     }
 }
 
-/* How deep (px) inside node n the point lies; *along: angle × mean radius, the way along the outline. */
+/* Depth (px) of the point inside node n; *along: angle × mean radius, the position along the outline. */
 static float node_depth(const Node *n, float s, double x, double y, float *along) {
     double dx = x - n->x, dy = y - n->y, c = cos(n->angle), sn = sin(n->angle), size = MIN(n->a, n->b);
     double u = c * dx + sn * dy, v = -sn * dx + c * dy;
@@ -84,7 +84,7 @@ static gboolean blob_at(const GArray *blobs, double x, double y, uint32_t seed, 
     return *distance < 1;
 }
 
-/* Blobs at random places of the nodes whose depth lies between two values, not on top of one another. */
+/* Blobs at random places of the nodes whose depth lies between two values, without overlaps. */
 static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low, double r_high, double depth_low, double depth_high) {
     const RmilSynthAnatomy *map = maker->anatomy;
     GArray *blobs = g_array_new(FALSE, FALSE, sizeof(Blob));
@@ -104,7 +104,7 @@ static GArray *scatter(const Maker *maker, RmilRng *rng, int count, double r_low
     return blobs;
 }
 
-/* One place of the map: the node it belongs to, where in it, and what it becomes. */
+/* One place on the map: its node, its position there, and the tissue that it becomes. */
 typedef struct {
     const Node *node;
     float x, y, depth, angle; /* px; px inside; px along the outline */
@@ -193,9 +193,9 @@ static void fill_kinds(Maker *maker) {
         float x = place.x, y = place.y;
         place.across = place.depth;
         place.kind = place.depth < 0 ? outside_kind(maker, &place) : inside_kind(maker, &place);
-        if (place.across != place.depth) /* away from the outline fibres turn slowly */
+        if (place.across != place.depth) /* away from the outline the direction of fibres changes slowly */
             map->along[cell] = c * x + sn * y + 190 * s * rmil_synth_noise(maker->seed + 5, x / (420 * s), y / (420 * s), 0, 0);
-        /* nothing is cut by the picture's edge */
+        /* nothing is cut off by the picture's edge */
         float edge = MIN(MIN(x, y), MIN(width - x, height - y));
         if (edge < 24 + 16 * rmil_synth_noise(maker->seed, x / 90, y / 90, 0, 0)) place.kind = RMIL_SYNTH_GLASS;
         map->kind[cell] = (uint8_t)place.kind;
@@ -247,7 +247,7 @@ RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const 
     double inside = 0; /* node area in units of 1000 × 1000 px at 0.5 µm/px */
     for (int64_t i = 0; i < cells; i++) inside += map->depth[i] > 0;
     inside *= RMIL_SYNTH_CELL * RMIL_SYNTH_CELL / (map->scale * map->scale * 1e6);
-    double reactive = between(&rng, 0.3, 2.4); /* how many follicles this node has */
+    double reactive = between(&rng, 0.3, 2.4); /* relative number of follicles of this node */
     maker.follicles = scatter(&maker, &rng, 1 + (int)(reactive * inside), 90, 210, 150, 520);
     maker.vessels = scatter(&maker, &rng, 1 + (int)(0.4 * inside), 24, 70, 90, 1e9);
     maker.histiocytes = scatter(&maker, &rng, 1 + (int)(between(&rng, 0.0, 1.3) * inside), 26, between(&rng, 60, 190), 60, 1e9);

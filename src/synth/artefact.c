@@ -7,7 +7,7 @@
 
 static double between(RmilRng *rng, double low, double high) { return low + (high - low) * rmil_rng_uniform(rng); }
 
-/* -- before the stain becomes light --------------------------------------------------------------------------------------- */
+/* -- before stain is turned into light ------------------------------------------------------------------------------------ */
 /* A fold: two layers of tissue on top of each other along a curved band. */
 static void fold(RmilSynthCanvas *canvas, RmilRng *rng, double scale) {
     double x = between(rng, 0.25, 0.75) * (double)canvas->width, y = between(rng, 0.25, 0.75) * (double)canvas->height;

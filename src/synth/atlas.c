@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small periodic pictures that slides are composed of. */
+/* Small periodic pictures from which slides are composed. */
 #include "synth-private.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #define TILE RMIL_SYNTH_TILE
 #define RAGGED 256
 
-/* Points no closer than `radius` on a torus of TILE px, drawn at random until hardly any fits: how cells pack. */
+/* Points no closer than `radius` on a torus of TILE px, drawn at random until hardly any more fit: the way cells pack. */
 static GArray *pack(double radius, uint64_t seed, uint64_t stream) {
     GArray *points = g_array_new(FALSE, FALSE, sizeof(RmilSynthPoint));
     int cells = (int)(TILE / (radius / sqrt(2.0))) + 1;
@@ -100,7 +100,7 @@ RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int classes, i
         !rmil_parallel(RMIL_SYNTH_KINDS - 1, threads, make_texture, &job, error))
         return NULL;
     for (int i = 0; i < RMIL_SYNTH_LAYERS; i++) {
-        rmil_free(atlas->layer[i]); /* only the textures needed them */
+        rmil_free(atlas->layer[i]); /* needed only for the textures */
         atlas->layer[i] = NULL;
     }
     return g_steal_pointer(&atlas);

@@ -12,7 +12,7 @@ static const double tissue[POINTS] = {218.3, 902,  1615, 2188, 2823,  3603,  447
 static const double lesion[POINTS] = {0.7093, 1.783, 2.778, 5.449, 9.39,  11.95, 16.32, 28.13, 38.9, 59.39, 138.1,
                                       172,    246.7, 311.1, 414.1, 533.7, 829.6, 1193,  2449,  4725, 11670};
 
-/* Between two of them the logarithm is interpolated. */
+/* Interpolates the logarithm between two quantiles. */
 static double quantile(const double *table, double q) {
     double at = CLAMP(q, 0, 1) * (POINTS - 1);
     int i = MIN((int)at, POINTS - 2);

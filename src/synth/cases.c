@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The patients of a cohort: which they are, where they were seen, what became of them. */
+/* The patients of a cohort: their numbers, sites and outcomes. */
 #include "task-private.h"
 
 #include <math.h>
 
-#define OUTCOMES 0x7131e000 /* streams of random numbers, one a patient */
-#define BASELINE 3650.0     /* days: mean time to the event without lesion */
-#define STEEPNESS 5.0       /* log hazard of the largest lesion share */
+#define OUTCOMES 0x7131e000 /* streams of random numbers, one per patient */
+#define BASELINE 3650.0     /* days: mean time to the event without a lesion */
+#define STEEPNESS 5.0       /* log hazard at the largest lesion share */
 #define CENSORED 0.3
 #define SHORTEST 0.1 /* days */
-#define VALUE 10.0   /* of the largest lesion share */
+#define VALUE 10.0   /* at the largest lesion share */
 #define NOISE 0.5
 
 void rmil_synth_cases_number(RmilSynthCase *cases, int64_t count) {
@@ -35,7 +35,7 @@ void rmil_synth_cases_sites(RmilSynthCase *cases, int64_t count, const RmilSynth
     gboolean parted = sites > 1 && tests < count;
     int first[2] = {parted ? of_test : 0, 0}, size[2] = {parted ? sites - of_test : sites, parted && tests ? of_test : sites};
     int next[2] = {0, 0};
-    g_autofree int *site = g_new0(int, count + 1); /* by patient, whose numbers are 1 … count at most */
+    g_autofree int *site = g_new0(int, count + 1); /* by patient; numbers are at most 1 … count */
     for (int label = 0; label <= highest; label++)
         for (int64_t i = 0; i < count; i++) {
             if (cases[i].label != label) continue;
@@ -45,8 +45,8 @@ void rmil_synth_cases_sites(RmilSynthCase *cases, int64_t count, const RmilSynth
         }
 }
 
-/* The share of patients who are lost before the event when all leave at a time that is uniform in 0 … end: of one with hazard h,
- * (1 − exp(−h end)) / (h end). */
+/* The share of patients lost before the event if all leave at a time that is uniform in 0 … end: for one with hazard h, (1 − exp(−h end)) /
+ * (h end). */
 static double censored(const RmilSynthCase *cases, int64_t count, double end) {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the tiles and lesions of a bag lie. */
+/* Positions of the tiles and lesions of a bag. */
 #include "features-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define SAMPLES 6 /* points a side of a tile, by which its covered part is known */
+#define SAMPLES 6 /* sample points per side of a tile, which determine its covered part */
 #define MOST_FOCI 8
 
 typedef struct {
@@ -40,7 +40,7 @@ int64_t rmil_synth_place_tissue(int64_t count, RmilRng *rng, int64_t *coords) {
 typedef struct {
     int count;
     uint32_t seed;
-    float x[MOST_FOCI], y[MOST_FOCI], radius[MOST_FOCI], wave; /* tiles */
+    float x[MOST_FOCI], y[MOST_FOCI], radius[MOST_FOCI], wave; /* in tiles */
 } Foci;
 
 static Foci choose_foci(const int64_t *coords, int64_t count, double area, RmilRng *rng) {
@@ -55,7 +55,7 @@ static Foci choose_foci(const int64_t *coords, int64_t count, double area, RmilR
     return foci;
 }
 
-/* Grows from 0 in a centre; below one value of it lie all foci. Their rims are ragged. */
+/* Grows from 0 at a centre; all points below some value form the foci. Their rims are ragged. */
 static float distance(const Foci *foci, float x, float y) {
     float nearest = 1e9F;
     for (int f = 0; f < foci->count; f++) nearest = MIN(nearest, hypotf(x - foci->x[f], y - foci->y[f]) / foci->radius[f]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What bags a cohort of features has. */
+/* The bags of a cohort of features. */
 #include "features-private.h"
 
 #include <math.h>
 
-#define BENIGN_SHARE 0.35 /* of all bags have foci that look much like tumour */
-#define LARGEST 0.7       /* of a bag's tiles, lesion */
+#define BENIGN_SHARE 0.35 /* of all bags have foci that resemble tumour */
+#define LARGEST 0.7       /* share of a bag's tiles, lesion */
 
 void rmil_synth_feature_options_init(RmilSynthFeatureOptions *options) {
     *options = (RmilSynthFeatureOptions){.train = 270,
@@ -45,7 +45,7 @@ gboolean rmil_synth_features_check(const RmilSynthFeatureOptions *o, GError **er
     return rmil_synth_task_check(&o->task, error);
 }
 
-/* values[i] in [0, 1): one from each of `count` equal slices, in random order: even a small cohort follows a distribution. */
+/* values[i] in [0, 1): one from each of `count` equal slices, in random order, so that even a small cohort follows a distribution. */
 static double *slices(int64_t count, RmilRng *rng) {
     g_autofree int64_t *order = g_new(int64_t, count + 1);
     double *values = g_new(double, count + 1);
@@ -62,7 +62,7 @@ static double lesion_area(const RmilSynthFeatureOptions *o, double q, int64_t co
     return CLAMP(area, 0.5, LARGEST * (double)count);
 }
 
-/* One class of one set: `count` bags, order[0 … count−1] are their places in the set. */
+/* One class of one set: `count` bags; order[0 … count−1] are their indices in the set. */
 static void plan_class(RmilSynthBagPlan *plans, const int64_t *order, int64_t count, int label, const RmilSynthFeatureOptions *o,
                        RmilRng *rng) {
     g_autofree double *size = slices(count, rng), *lesion = slices(count, rng), *benign = slices(count, rng);
@@ -71,12 +71,12 @@ static void plan_class(RmilSynthBagPlan *plans, const int64_t *order, int64_t co
         plan->label = label;
         plan->count = MAX(1, llround(rmil_synth_tissue_tiles(size[i]) * o->scale));
         if (label) plan->lesion = lesion_area(o, lesion[i], plan->count);
-        if (benign[i] < BENIGN_SHARE) /* as large as a lesion, up to the median */
+        if (benign[i] < BENIGN_SHARE) /* as large as a lesion of up to the median size */
             plan->benign = MIN(rmil_synth_lesion_tiles(0.5 * benign[i] / BENIGN_SHARE) * o->scale, 0.1 * (double)plan->count);
     }
 }
 
-/* Patients with two of the bags of one class of one set; both have the same share of lesion where it says what becomes of them. */
+/* Patients with two bags of one class in one set; both have the same lesion share if it determines the patient's outcome. */
 static void plan_pairs(RmilSynthBagPlan *plans, const int64_t *order, int64_t count, const RmilSynthFeatureOptions *o) {
     int64_t pairs = rmil_synth_task_pairs(&o->task, 0, count);
     for (int64_t i = 0; i < pairs; i++) {
@@ -133,6 +133,6 @@ RmilSynthBagPlan *rmil_synth_bag_plan(const RmilSynthFeatureOptions *o) {
 int64_t rmil_synth_features_bytes(const RmilSynthFeatureOptions *options) {
     g_autofree RmilSynthBagPlan *plans = rmil_synth_bag_plan(options);
     int64_t bytes = 0, tile = options->dim * (options->half ? 2 : 4) + 2 * (int64_t)sizeof(int64_t) + 1;
-    for (int64_t i = 0; i < options->train + options->test; i++) bytes += plans[i].count * tile + 16384; /* HDF5's own part */
+    for (int64_t i = 0; i < options->train + options->test; i++) bytes += plans[i].count * tile + 16384; /* HDF5's overhead */
     return bytes;
 }

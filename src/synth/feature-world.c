@@ -4,24 +4,24 @@
 
 #include <math.h>
 
-/* A tile's features: x = max(0, base + mixing · z + noise). The latent z is the prototype of the tile's tissue type, plus
- * what the slide adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along
- * the tumour's direction, as long as the tile is covered. Some benign types lie part of the way in that direction, so do
- * foci in a third of the slides of either label, and slides differ in how much of each type they have. */
+/* A tile's features: x = max(0, base + mixing · z + noise). The latent z is the prototype of the tile's tissue type, plus what the slide
+ * adds to all of its tiles (stain, scanner), plus the tile's own variation; in a lesion, plus a step along the tumour's direction, in
+ * proportion to the covered part of the tile. Some benign types lie part of the way in that direction, as do foci in a third of the slides
+ * of either label, and slides differ in the amounts of each type. */
 #define LATENT RMIL_SYNTH_LATENT
 #define TYPES RMIL_SYNTH_TYPES
 #define MIMICS 3
 #define SUBTYPES RMIL_SYNTH_TUMOURS
-#define NORMALS 65536    /* noise is read from a table, at a random place for every tile */
+#define NORMALS 65536    /* noise is read from a table, at a random position for every tile */
 #define STEP 0.95        /* length of the tumour's direction at difficulty 1, in units of the latent's variation */
 #define LOOKS 0.75F      /* how far a benign focus goes in that direction */
-#define OWN 0.87F        /* part of a named subtype's direction that no other has; with what all share, 0.5, a step is as long */
+#define OWN 0.87F        /* part of a subtype's direction that no other has; with the common part, 0.5, a step is as long */
 #define SITE 0.3F        /* what a site adds to all of its tiles */
-#define SITES 0x51700000 /* streams of random numbers, one a site */
+#define SITES 0x51700000 /* streams of random numbers, one per site */
 
 static float normal(RmilRng *rng) { return (float)rmil_rng_normal(rng); }
 
-/* Each named subtype's own direction, beside the one that all tumours share. */
+/* Each named subtype's own direction, in addition to the one that all tumours share. */
 static void subtypes(RmilSynthWorld *world, const RmilSynthFeatureOptions *o, const float *common) {
     RmilRng rng;
     rmil_rng_init(&rng, o->seed, 3);

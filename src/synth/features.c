@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bags of features whose truth is known. */
+/* Bags of features with known truth. */
 #include "features-private.h"
 
 #include "rankmil/bag.h"
@@ -11,7 +11,7 @@
 #include <sys/statvfs.h>
 
 #define VERSION 3
-#define COVERED 0.05F /* a tile is labelled when more of it is covered, as annotated tiles are */
+#define COVERED 0.05F /* a tile is labelled if more than this is covered, as for annotated tiles */
 
 typedef struct {
     const char *folder;
@@ -19,15 +19,15 @@ typedef struct {
     const RmilMonitor *monitor;
     RmilSynthWorld world;
     RmilSynthBagPlan *plans;
-    int64_t *lesion_tiles; /* by bag, labelled */
+    int64_t *lesion_tiles; /* number of labelled tiles, by bag */
     GMutex lock;
     int64_t done;
 } Job;
 
 typedef struct {
-    int64_t count, side; /* tiles; of the slide, level-0 px */
+    int64_t count, side; /* tiles; side of the slide in level-0 px */
     int64_t *coords;
-    float *cover, *benign; /* parts of a tile: tumour, benign look-alike */
+    float *cover, *benign; /* covered part of a tile: tumour, benign look-alike */
     uint8_t *labels;
 } Place;
 
@@ -151,7 +151,7 @@ gboolean rmil_synth_bag_there(const char *path, const char *identity, gboolean *
                      made_as ? made_as : "not made by rankmil synth");
 }
 
-/* Before anything is written: files that are there were made with these options, and the others have room. */
+/* Called before anything is written: checks that existing files were made with these options, and that there is space for the others. */
 static gboolean check_folder(const Job *job, GError **error) {
     int64_t needed = rmil_synth_features_bytes(job->options);
     for (int64_t i = 0; i < job->options->train + job->options->test; i++) {

@@ -7,9 +7,9 @@
 
 #define IMAGES "t10k-images-idx3-ubyte"
 #define LABELS "t10k-labels-idx1-ubyte"
-#define MOST ((gsize)256 << 20) /* bytes; MNIST's have 8 million, its training files 47 */
+#define MOST ((gsize)256 << 20) /* bytes; MNIST's test files have 8 million, its training files 47 */
 
-/* The bytes that a gzip file stands for; NULL: failed. */
+/* The contents of a gzip file; NULL: failed. */
 static GByteArray *unzip(const char *path, const char *data, gsize size, GError **error) {
     g_autoptr(GZlibDecompressor) gzip = g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP);
     g_autoptr(GInputStream) packed = g_memory_input_stream_new_from_data(data, (gssize)size, NULL);
@@ -30,7 +30,7 @@ static GByteArray *unzip(const char *path, const char *data, gsize size, GError 
     return got == 0 ? g_steal_pointer(&all) : NULL;
 }
 
-/* *path: the one of the two files that there is. */
+/* *path: the file that exists, of the two. */
 static GByteArray *read_bytes(const char *folder, const char *name, char **path, GError **error) {
     g_autofree char *gz = g_strconcat(name, ".gz", NULL), *plain = g_build_filename(folder, name, NULL);
     g_autofree char *packed = g_build_filename(folder, gz, NULL);
@@ -53,7 +53,7 @@ static uint32_t whole(const GByteArray *bytes, guint at) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-/* Header of `sizes` numbers, the first how many there are, the others 28; then `each` bytes for each. */
+/* Header with `sizes` numbers: the first is the number of items, the others are 28; then `each` bytes per item. */
 static gboolean check(const GByteArray *bytes, const char *path, guint sizes, int64_t each, int64_t *count, GError **error) {
     const guint head = 4 + 4 * sizes;
     const uint32_t magic = 0x800 + sizes;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folders that a cohort is written as. */
+/* The folders in which a cohort is written. */
 #include "synth-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The folders and tables that a cohort is written as: rankmil's own, or those of a public data set, so that what reads
- * the data set can be tried without it (docs/synth.md). */
+/* The folders and tables in which a cohort is written: rankmil's own, or those of a public data set, so that its readers can be tried
+ * without it (docs/synth.md). */
 
 /* -- rankmil ------------------------------------------------------------------------------------------------------------ */
 static gboolean write_cohort(const char *folder, const RmilSynthOptions *o, const RmilSynthPlan *plans, const double *shares,
@@ -33,7 +33,7 @@ static gboolean write_cohort(const char *folder, const RmilSynthOptions *o, cons
     return rmil_csv_write(csv, path, error);
 }
 
-/* -- Camelyon16, as the challenge gave it out ----------------------------------------------------------------------------- */
+/* -- Camelyon16, as the challenge published it ---------------------------------------------------------------------------- */
 static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
     int64_t normal = 0, tumor = 0, test = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -44,7 +44,7 @@ static void name_camelyon16(RmilSynthPlan *plans, int64_t count) {
     }
 }
 
-/* No header; the data set's own table goes on with the tumour's type and size. */
+/* No header; the data set's own table has two more columns, the tumour's type and size. */
 static gboolean write_reference(const char *folder, const RmilSynthOptions *o, const RmilSynthPlan *plans, const double *shares,
                                 GError **error) {
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);

@@ -29,7 +29,7 @@ static float depth_at(const RmilSynthAnatomy *map, double x, double y) {
     return map->depth[j * map->width + i];
 }
 
-/* How far the point lies outside the other lesions' outlines, px along the ray from their centre. */
+/* Distance of the point from the other lesions' outlines, in px along the ray from their centres. */
 static double clearance(const RmilSynthAnatomy *map, double x, double y) {
     double clear = 1e9;
     for (guint i = 0; i < map->lesions->len; i++) {
@@ -40,7 +40,7 @@ static double clearance(const RmilSynthAnatomy *map, double x, double y) {
     return clear;
 }
 
-/* A lesion grows neither out of its node nor into another one: the ray's way until there caps the radius. */
+/* A lesion must not grow out of its node or into another one: the distance along the ray caps the radius. */
 static void find_caps(const RmilSynthAnatomy *map, RmilSynthOutline *o) {
     double cap[DIRECTIONS], gap = 40 * map->scale;
     for (int i = 0; i < DIRECTIONS; i++) {
@@ -49,7 +49,7 @@ static void find_caps(const RmilSynthAnatomy *map, RmilSynthOutline *o) {
             r += RMIL_SYNTH_CELL;
         cap[i] = r;
     }
-    for (int i = 0; i < DIRECTIONS; i++) /* smoothed, always downwards */
+    for (int i = 0; i < DIRECTIONS; i++) /* smoothed, never upwards */
         o->cap[i] = MIN(cap[i], 0.5 * cap[i] + 0.25 * (cap[(i + 1) % DIRECTIONS] + cap[(i + DIRECTIONS - 1) % DIRECTIONS]));
 }
 
@@ -62,8 +62,7 @@ static void shape(RmilSynthOutline *o, RmilRng *rng, double roughness) {
     }
 }
 
-/* The hand-drawn line: `count` vertices just outside all of the outline around them, with a tremor outwards; for an
- * exclusion just inside. */
+/* The hand-drawn line: `count` vertices just outside the outline around them, with a tremor outwards; for an exclusion just inside. */
 static GArray *draw_line(const RmilSynthOutline *o, gboolean inwards, double scale, int count, uint64_t stream) {
     GArray *polygon = g_array_new(FALSE, FALSE, sizeof(double));
     RmilRng rng;
@@ -99,7 +98,7 @@ static void annotate(RmilSynthLesion *lesion, double scale, uint64_t stream) {
     lesion->polygon = draw_line(&lesion->truth, lesion->exclusion, scale, count, stream);
 }
 
-/* Grows the outline until the annotated area is the wanted one (or the node is full). */
+/* Grows the outline until the annotated area is as requested (or the node is full). */
 static void fit_area(RmilSynthLesion *lesion, double area, double scale, uint64_t stream) {
     double low = 1, high = 4 * sqrt(area / G_PI);
     for (int i = 0; i < 30; i++) {
@@ -165,7 +164,7 @@ static gboolean place(const RmilSynthAnatomy *map, RmilSynthOutline *o, double r
         double wanted = attempt < 2000 ? 55 * scale + 0.75 * r : attempt < 3000 ? 55 * scale + 0.3 * r : 60 * scale;
         if (depth < wanted || clearance(map, x, y) < wanted) continue;
         found++;
-        double score = rmil_rng_uniform(rng) - 0.3 * depth / (60 * scale + 3 * r); /* metastases begin under the capsule */
+        double score = rmil_rng_uniform(rng) - 0.3 * depth / (60 * scale + 3 * r); /* metastases start under the capsule */
         if (score <= best) continue;
         best = score;
         o->x = x;
@@ -175,7 +174,7 @@ static gboolean place(const RmilSynthAnatomy *map, RmilSynthOutline *o, double r
 }
 
 static int lesion_count(double share, RmilRng *rng) {
-    /* more foci in slides with more tumour, as in Camelyon16 (there the counts are higher still) */
+    /* more foci in slides with more tumour, as in Camelyon16 (where the counts are higher still) */
     double mean = share < 0.0006 ? 0.2 : share < 0.01 ? 1.6 : 2.5;
     double sum = 0;
     int count = 1;

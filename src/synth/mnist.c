@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bags of handwritten digits: three classes by which witness digit a bag holds. */
+/* Bags of handwritten digits: three classes, determined by the witness digit in a bag. */
 #include "features-private.h"
 #include "idx-private.h"
 
@@ -14,7 +14,7 @@
 #define SIDE (RMIL_DIGIT_SIDE / 2) /* of a pooled image */
 #define CLASSES 3
 
-/* The witness of each class; of the first there is none. */
+/* The witness of each class; the first has none. */
 static const struct {
     const char *name;
     int digit;
@@ -24,7 +24,7 @@ typedef struct {
     char id[24];
     int label;
     gboolean test;
-    int64_t count, witnesses; /* digits; of them witnesses: one at least, a fifth at most, or none */
+    int64_t count, witnesses; /* number of digits; number of witnesses: at least one, at most a fifth, or none */
 } Plan;
 
 typedef struct {
@@ -32,7 +32,7 @@ typedef struct {
     const RmilSynthDigitOptions *options;
     const RmilMonitor *monitor;
     RmilDigits digits;
-    GArray *pool[2][CLASSES]; /* int64_t: images of training and test; [0]: no witness digit, else the witness of that class */
+    GArray *pool[2][CLASSES]; /* int64_t: images of training and test; [0]: not witnesses, others: the witness of that class */
     Plan *plans;
     GMutex lock;
     int64_t done;
@@ -55,7 +55,7 @@ static int witness_class(int digit) {
     return 0;
 }
 
-/* No image is both in a bag of training and in one of the test. */
+/* No image is both in a training bag and in a test bag. */
 static gboolean share_images(Job *job, GError **error) {
     RmilRng rng;
     rmil_rng_init(&rng, job->options->seed, 1);

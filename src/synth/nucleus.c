@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* How nuclei of one sort look; ranges are drawn from per variant. Densities as in the stain planes. */
+/* The appearance of nuclei of one sort; ranges are sampled per variant. Densities as in the stain planes. */
 typedef struct {
     float radius[2];       /* px, mean of the two half axes */
     float elongation[2];   /* long / short axis */
@@ -13,9 +13,9 @@ typedef struct {
     float h[2], e;         /* body */
     float rim;             /* darker membrane */
     float clump, clump_px; /* chromatin clumps: strength, size */
-    int nucleoli;          /* at most */
-    float nucleolus;       /* their added density */
-    float halo[2], clear;  /* width (px) and strength of the cleared ring around */
+    int nucleoli;          /* maximum number */
+    float nucleolus;       /* their additional density */
+    float halo[2], clear;  /* width (px) and strength of the cleared ring around it */
     float bend;            /* bean shape */
 } Look;
 
@@ -51,7 +51,7 @@ static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite s
     const Look *look = &looks[sort];
     float mean = range(rng, look->radius) * s, ratio = sqrtf(range(rng, look->elongation)), halo = range(rng, look->halo) * s;
     float a = mean * ratio, b = mean / ratio, h0 = range(rng, look->h), angle = (float)(2 * G_PI * rmil_rng_uniform(rng));
-    if (sort == RMIL_SYNTH_SPINDLE) angle = (float)(G_PI * variant / RMIL_SYNTH_VARIANTS); /* to be laid along fibres */
+    if (sort == RMIL_SYNTH_SPINDLE) angle = (float)(G_PI * variant / RMIL_SYNTH_VARIANTS); /* to be placed along fibres */
     gboolean dark = sort == RMIL_SYNTH_CANCER && rmil_rng_uniform(rng) < 0.14;             /* hyperchromatic */
     if (dark) h0 += 52;
     float bend = look->bend * (2 * (float)rmil_rng_uniform(rng) - 1), clear = look->clear * (0.6F + 0.4F * (float)rmil_rng_uniform(rng));
@@ -78,7 +78,7 @@ static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite s
             v += bend * (u * u / a - 0.4F * a);
             float theta = atan2f(v / b, u / a), q = sqrtf(u * u / (a * a) + v * v / (b * b)), wave = 1;
             for (int k = 0; k < 4; k++) wave += amplitude[k] * cosf((float)(k + 2) * theta + phase[k]);
-            float px = (q / wave - 1) * MIN(a, b) * (0.5F + 0.5F * ratio); /* px outside the membrane, about */
+            float px = (q / wave - 1) * MIN(a, b) * (0.5F + 0.5F * ratio); /* px outside the membrane, approximately */
             float body = CLAMP(0.5F - px / 1.3F, 0.F, 1.F), ring = CLAMP((halo - px) / (0.6F * halo + 0.7F), 0.F, 1.F) * clear;
             float clumps = rmil_synth_noise(seed, dx / (look->clump_px * s), dy / (look->clump_px * s), 0, 0) +
                            0.5F * rmil_synth_noise(seed + 1, dx / (0.5F * look->clump_px * s), dy / (0.5F * look->clump_px * s), 0, 0);
@@ -89,7 +89,7 @@ static void make(RmilSynthAtlas *atlas, RmilSynthStamp *stamp, RmilSynthSprite s
             }
             float e = look->e + 5 * clumps;
             if (sort == RMIL_SYNTH_ERYTHROCYTE) e = look->e - 34 * CLAMP(1 - 1.7F * q, 0.F, 1.F);
-            float alpha = body + (1 - body) * ring, w = alpha > 0 ? body / alpha : 0; /* halo: nearly nothing there */
+            float alpha = body + (1 - body) * ring, w = alpha > 0 ? body / alpha : 0; /* halo: almost transparent */
             int at = j * size + i;
             stamp->alpha[at] = (uint8_t)(255 * alpha * (sort == RMIL_SYNTH_MACROPHAGE ? 0.9F : 0.97F));
             stamp->h[at] = (uint8_t)CLAMP(w * h + (1 - w) * 3, 0.F, 250.F);

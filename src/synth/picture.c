@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pictures written as slides. */
+/* Writes pictures as slides. */
 #include "synth-private.h"
 
 #include <string.h>
@@ -25,11 +25,11 @@ static VipsImage *picture(const uint8_t *pixels, int64_t width, int64_t height, 
                                                   VIPS_FORMAT_UCHAR);
     if (!image) return NULL;
     image->Type = bands == 3 ? VIPS_INTERPRETATION_sRGB : VIPS_INTERPRETATION_B_W;
-    vips_image_set_int(image, VIPS_META_CONCURRENCY, 1); /* the caller's threads fill the processors */
+    vips_image_set_int(image, VIPS_META_CONCURRENCY, 1); /* the caller's threads already use all processors */
     return image;
 }
 
-/* Takes over image and data. */
+/* Takes ownership of image and data. */
 static gboolean finish(VipsImage *image, int failed, void *data, size_t size, const char *path, GError **error) {
     g_object_unref(image);
     gboolean written = failed ? vips_failed(path, error) : rmil_file_write(path, data, size, error);
@@ -69,7 +69,7 @@ char *rmil_synth_picture_identity(const char *path) {
     for (gsize i = 0; image && !identity && i < G_N_ELEMENTS(fields); i++) {
         const char *text = NULL;
         if (!vips_image_get_typeof(image, fields[i]) || vips_image_get_string(image, fields[i], &text)) continue;
-        const char *kind = i ? strstr(text, " (") : NULL; /* libvips shows Exif as "TEXT (TEXT, ASCII, …)" */
+        const char *kind = i ? strstr(text, " (") : NULL; /* libvips returns Exif as "TEXT (TEXT, ASCII, …)" */
         identity = g_strndup(text, kind ? (gsize)(kind - text) : strlen(text));
     }
     vips_error_clear();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What slides a cohort has. */
+/* The slides of a cohort. */
 #include "synth-private.h"
 
 #include <math.h>
 #include <string.h>
 
-#define USUAL_PAIRS 0.12 /* patients with two slides, where nothing is said */
+#define USUAL_PAIRS 0.12 /* patients with two slides, by default */
 
 void rmil_synth_options_init(RmilSynthOptions *options) {
     *options = (RmilSynthOptions){.slides = 40,
@@ -58,7 +58,7 @@ static double share_quantile(double q) {
 
 typedef struct {
     int64_t first, count; /* slides, as positions in the shuffled order */
-    double key; /* patients are told apart by label (named ones before the point) and lesion, so that the test set sees all sizes */
+    double key; /* patients are ordered by label (the integer part, if classes have names) and lesion, so that the test set has all sizes */
 } Patient;
 
 static int by_key(const void *a, const void *b) {
@@ -82,7 +82,7 @@ static void choose_test(RmilSynthPlan *plans, Patient *patients, int64_t count, 
     }
 }
 
-/* Slides 1, 2 … and how large they are. */
+/* Slides 1, 2 … and their sizes. */
 static void plan_sizes(RmilSynthPlan *plans, const RmilSynthOptions *o, RmilRng *rng) {
     for (int64_t i = 0; i < o->slides; i++) {
         RmilSynthPlan *plan = &plans[i];
@@ -99,10 +99,10 @@ static void name_patient(RmilSynthPlan *plan, int64_t number) {
     g_snprintf(plan->patient, sizeof plan->patient, "patient_%03" G_GINT64_FORMAT, number);
 }
 
-/* The usual task. */
+/* The default task. */
 static int64_t plan_usual(RmilSynthPlan *plans, int64_t *order, Patient *patients, const RmilSynthOptions *o, RmilRng *rng) {
     int64_t positives = (int64_t)llround(o->positive * (double)o->slides);
-    /* One share per equal slice of the distribution: even a small cohort follows it. */
+    /* One share per equal slice of the distribution, so that even a small cohort follows it. */
     for (int64_t i = 0; i < positives; i++) {
         RmilSynthPlan *plan = &plans[order[i]];
         plan->label = 1;
@@ -123,7 +123,7 @@ static int64_t plan_usual(RmilSynthPlan *plans, int64_t *order, Patient *patient
     return count;
 }
 
-/* Class by class, patient by patient: slides of one patient have the same label and the same share of lesion. */
+/* Class by class, patient by patient: slides of one patient have the same label and lesion share. */
 static int64_t plan_task(RmilSynthPlan *plans, const int64_t *order, Patient *patients, const RmilSynthOptions *o, RmilRng *rng) {
     const gboolean usual = o->task.target == RMIL_SYNTH_LABEL && !o->task.classes;
     int64_t sizes[RMIL_SYNTH_CLASSES_MOST], count = 0, at = 0;

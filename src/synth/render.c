@@ -15,14 +15,14 @@ static gboolean fibrous(RmilSynthKind kind) {
 typedef struct {
     const RmilSynthAnatomy *map;
     const RmilSynthAtlas *atlas;
-    uint32_t shift_x, shift_y; /* where this slide cuts the textures */
+    uint32_t shift_x, shift_y; /* offset of this slide in the textures */
     uint32_t seed;
     gboolean low;                /* grade of the tumour */
-    const RmilSynthSubtype *own; /* NULL: tumour without a name */
+    const RmilSynthSubtype *own; /* NULL: tumour without a named subtype */
 } Painter;
 
-/* A field of the map as a plane over one cell: its value and its slopes. Fields jump where one structure ends: there the
- * slope comes from the other side; a lone cell takes the given one. */
+/* A field of the map as a plane over one cell: its value and its slopes. Fields jump where a structure ends: there the slope is taken from
+ * the other side; an isolated cell gets the given one. */
 typedef struct {
     float value, x, y; /* per px */
 } Plane;
@@ -111,7 +111,7 @@ static void stamp(RmilSynthCanvas *canvas, const RmilSynthStamp *s, int64_t x, i
     }
 }
 
-/* Which nuclei lie on which ground: at each point of set `set`, sort `sprite` with `chance` (of 1000). */
+/* Which nuclei lie on which tissue: at each point of set `set`, sort `sprite` with probability `chance` / 1000. */
 typedef struct {
     uint8_t set, kind, sprite;
     uint16_t chance;
@@ -131,7 +131,7 @@ static const Rule rules[] = {
     {3, RMIL_SYNTH_CORTEX, RMIL_SYNTH_SPINDLE, 18},     {3, RMIL_SYNTH_SINUS, RMIL_SYNTH_ERYTHROCYTE, 120},
 };
 
-/* The variants of spindle nuclei are ordered by angle: pick the one along the fibres. */
+/* The variants of spindle nuclei are ordered by angle: chooses the one along the fibres. */
 static int along_fibres(const Painter *p, int64_t i, int64_t j, uint32_t draw) {
     Plane across = plane_at(p->map, p->map->across, i, j, 0, 1);
     double angle = atan2(across.y, across.x) + G_PI / 2 + ((double)(draw & 255) / 255 - 0.5) * 0.7;
@@ -146,7 +146,7 @@ static void put_nucleus(const Painter *p, RmilSynthCanvas *canvas, int set, int6
     if (kind == RMIL_SYNTH_FAT && canvas->e[y * canvas->width + x] < 30) return; /* a fat cell's nucleus lies in its wall */
     uint32_t draw = rmil_synth_hash(p->seed + (uint32_t)set, (int32_t)x, (int32_t)y);
     int chance = (int)(draw % 1000), variant = (int)((draw >> 10) % RMIL_SYNTH_VARIANTS);
-    if (set == 0 && kind == RMIL_SYNTH_CORTEX) /* lymphocytes lie closer here and looser there */
+    if (set == 0 && kind == RMIL_SYNTH_CORTEX) /* the density of lymphocytes varies from place to place */
         chance += (int)(190 *
                         rmil_synth_noise(p->seed, (float)x / (330 * (float)p->map->scale), (float)y / (330 * (float)p->map->scale), 0, 0));
     if (p->own && kind == RMIL_SYNTH_TUMOUR && set == p->own->set && chance < p->own->chance) {

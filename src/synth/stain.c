@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#define SITES 0x51700000 /* streams of random numbers, one a site */
+#define SITES 0x51700000 /* streams of random numbers, one per site */
 
-/* Optical density (base e) of unit stain: haematoxylin and eosin as measured in slides (Macenko et al., ISBI 2009), and
- * the orange red of erythrocytes. Laboratories differ in concentration and hue, and so do their slides. */
+/* Optical density (base e) of unit stain: haematoxylin and eosin as measured in slides (Macenko et al., ISBI 2009), and the orange red of
+ * erythrocytes. Laboratories differ in concentration and hue, and so do their slides. */
 static const double haematoxylin[3] = {0.56, 0.72, 0.41}, eosin[3] = {0.20, 0.80, 0.52}, erythrocyte[3] = {0.17, 0.92, 0.84};
 
 typedef struct {
@@ -37,7 +37,7 @@ gboolean rmil_synth_stain_init(RmilSynthStain *stain, uint64_t seed, const RmilS
     tilt(h_vector, haematoxylin, lab->h_hue, &rng);
     tilt(e_vector, eosin, lab->e_hue, &rng);
     double h_strength = lab->h * exp(0.05 * rmil_rng_normal(&rng)), e_strength = lab->e * exp(0.06 * rmil_rng_normal(&rng));
-    if (plan->site) { /* a site has one laboratory, and a hand of its own */
+    if (plan->site) { /* a site has one laboratory, with a style of its own */
         rmil_rng_init(&site, seed, SITES + (uint64_t)plan->site);
         h_strength *= exp(0.08 * rmil_rng_normal(&site));
         e_strength *= exp(0.08 * rmil_rng_normal(&site));
@@ -87,7 +87,7 @@ void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, co
     }
     RmilRng rng;
     rmil_rng_init(&rng, seed, plan->stream * 16 + 5);
-    int8_t grain[GRAIN]; /* the camera's noise, reused from a random place in every row */
+    int8_t grain[GRAIN]; /* the camera's noise, reused from a random offset in every row */
     for (int i = 0; i < GRAIN; i++) {
         long level = lround(1.3 * rmil_rng_normal(&rng));
         grain[i] = (int8_t)CLAMP(level, -4, 4);
@@ -99,7 +99,7 @@ void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, co
         int64_t at = rmil_rng_below(&rng, GRAIN);
         int lamp = 0;
         for (int64_t x = 0; x < canvas->width; x++) {
-            if ((x & 63) == 0) /* an uneven lamp: some levels across the slide */
+            if ((x & 63) == 0) /* an uneven lamp: a few gray levels across the slide */
                 lamp = (int)lround(lamp_x * ((double)x / (double)canvas->width - 0.5) +
                                    lamp_y * ((double)y / (double)canvas->height - 0.5) - 1);
             const uint8_t *colour = stain->table + ((h[x] << 8) + e[x]) * 4;

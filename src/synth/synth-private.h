@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a slide is made: plan (cohort) -> anatomy (a coarse map of tissue kinds, with lesions) -> render (stain densities,
- * nuclei) -> optics and artefacts (RGB) -> TIFF. All lengths below are pixels at 0.5 µm/px times `scale`. */
+/* How a slide is made: plan (cohort) -> anatomy (a coarse map of tissue kinds, with lesions) -> render (stain densities, nuclei) -> optics
+ * and artefacts (RGB) -> TIFF. All lengths below are pixels at 0.5 µm/px times `scale`. */
 #ifndef RMIL_SYNTH_PRIVATE_H
 #define RMIL_SYNTH_PRIVATE_H
 
@@ -10,14 +10,14 @@
 
 /* -- noise -------------------------------------------------------------------------------------------------------------- */
 uint32_t rmil_synth_hash(uint32_t seed, int32_t x, int32_t y);
-/* Gradient noise on the unit lattice, about −1 … 1; periods > 0 make it repeat after that many lattice cells. */
+/* Gradient noise on the unit lattice, about −1 … 1; with periods > 0 it repeats after that many lattice cells. */
 float rmil_synth_noise(uint32_t seed, float x, float y, int period_x, int period_y);
-/* `octaves` of it, each at twice the frequency and half the strength. */
+/* Sum of `octaves` of it, each with twice the frequency and half the strength. */
 float rmil_synth_fbm(uint32_t seed, float x, float y, int octaves);
 
 /* -- plan of the cohort --------------------------------------------------------------------------------------------------- */
-/* Lesion share = annotated area / bounding box of the tissue. Camelyon16's training slides follow a log-normal:
- * tests/synth/fit-shares.py. A share below what three or four cells take on a slide of this size is raised to that. */
+/* Lesion share = annotated area / bounding box of the tissue. Camelyon16's training slides follow a log-normal distribution:
+ * tests/synth/fit-shares.py. A share smaller than three or four cells on a slide of this size is raised to that. */
 #define RMIL_SYNTH_SHARE_MU (-6.366)
 #define RMIL_SYNTH_SHARE_SIGMA 2.564
 #define RMIL_SYNTH_SHARE_MAX 0.22
@@ -27,18 +27,18 @@ typedef struct {
     int label;
     gboolean test;
     int number, site, subtype; /* the patient's, from 1; site and named subtype of tumour from 1, or 0 */
-    double share;              /* wanted; 0 for a negative slide */
+    double share;              /* requested; 0 for a negative slide */
     int64_t width, height;
-    uint64_t stream; /* of the random numbers of this slide */
+    uint64_t stream; /* of this slide's random numbers */
 } RmilSynthPlan;
 gboolean rmil_synth_check(const RmilSynthOptions *options, GError **error);
 /* options->slides plans; free with g_free. */
 RmilSynthPlan *rmil_synth_plan(const RmilSynthOptions *options);
-/* What became of the slides' patients, by the shares of lesion that were made. Free with g_free. */
+/* Outcomes of the slides' patients, from the actual lesion shares. Free with g_free. */
 RmilSynthCase *rmil_synth_plan_cases(const RmilSynthPlan *plans, const double *shares, int64_t count, uint64_t seed);
 
 /* -- anatomy ------------------------------------------------------------------------------------------------------------------ */
-#define RMIL_SYNTH_CELL 8 /* px a side of a map cell */
+#define RMIL_SYNTH_CELL 8 /* px per side of a map cell */
 typedef enum {
     RMIL_SYNTH_GLASS,
     RMIL_SYNTH_COLLAGEN, /* capsule, trabeculae: dense, fibres along the outline */
@@ -58,7 +58,7 @@ typedef enum {
 } RmilSynthKind;
 
 #define RMIL_SYNTH_HARMONICS 7
-/* A star-shaped outline: radius(θ) = r · (1 + Σ a_k cos(kθ + φ_k)), squeezed along one axis, capped per direction. */
+/* A star-shaped outline: radius(θ) = r · (1 + Σ a_k cos(kθ + φ_k)), squeezed along one axis, capped in each direction. */
 typedef struct {
     double x, y, r, stretch, angle;
     double amplitude[RMIL_SYNTH_HARMONICS], phase[RMIL_SYNTH_HARMONICS];
@@ -77,14 +77,14 @@ typedef struct {
     double scale;
     uint8_t *kind;         /* RmilSynthKind */
     float *depth;          /* px inside the node's outline, negative outside */
-    float *across, *along; /* coordinates (px) of the fibres: across and along the capsule, septum or vessel they are in */
+    float *across, *along; /* coordinates (px) of the fibres: across and along the capsule, septum or vessel that they belong to */
     GArray *lesions;       /* RmilSynthLesion */
     int64_t box[4];        /* tissue: x0, y0, x1, y1 in px */
-    double share;          /* made */
+    double share;          /* actual */
 } RmilSynthAnatomy;
 RmilSynthAnatomy *rmil_synth_anatomy_new(const RmilSynthOptions *options, const RmilSynthPlan *plan, GError **error);
 void rmil_synth_anatomy_free(RmilSynthAnatomy *anatomy);
-/* Lesions of the wanted total area, placed in the nodes, drawn into `kind`. */
+/* Lesions with the requested total area, placed in the nodes and drawn into `kind`. */
 void rmil_synth_lesions_add(RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
 void rmil_synth_lesion_clear(gpointer lesion);
 /* ASAP's XML. subtype: its name is the group of the lesions, a part of the group Tumor; 0: "_0", "_1". Free with g_free. */
@@ -110,7 +110,7 @@ typedef enum {
     RMIL_SYNTH_CANCER,     /* vesicular, pleomorphic, nucleoli */
     RMIL_SYNTH_CANCER_LOW, /* smaller, more regular: a low-grade tumour */
     RMIL_SYNTH_ERYTHROCYTE,
-    RMIL_SYNTH_DUCTAL, /* from here on made where a cohort has named subtypes, in the order of their labels */
+    RMIL_SYNTH_DUCTAL, /* the following are made only if a cohort has named subtypes, in the order of their labels */
     RMIL_SYNTH_LOBULAR,
     RMIL_SYNTH_MUCINOUS,
     RMIL_SYNTH_PAPILLARY,
@@ -119,33 +119,33 @@ typedef enum {
 } RmilSynthSprite;
 #define RMIL_SYNTH_VARIANTS 96
 typedef struct {
-    int size;               /* px a side */
+    int size;               /* px per side */
     uint8_t *alpha, *h, *e; /* size × size */
 } RmilSynthStamp;
 
 typedef struct {
     RmilSynthStainPair *texture[RMIL_SYNTH_KINDS]; /* 1024 × 1024; NULL for glass; some kinds share one */
-    float *layer[RMIL_SYNTH_LAYERS];               /* periodic noise, 1024 × 1024, that the textures are mixed from */
-    int8_t *ragged;                                /* 256 × 256 × 2: by how many px a border is moved */
+    float *layer[RMIL_SYNTH_LAYERS];               /* periodic noise, 1024 × 1024, from which the textures are mixed */
+    int8_t *ragged;                                /* 256 × 256 × 2: displacement of a border in px */
     RmilSynthStamp stamp[RMIL_SYNTH_SPRITES][RMIL_SYNTH_VARIANTS];
     GArray *points[4]; /* RmilSynthPoint: dense, medium, wide (tumour, histiocytes), sparse */
     GPtrArray *owned;
 } RmilSynthAtlas;
-/* classes: of the cohort, normal included; 0: none has a name. */
+/* classes: number of classes of the cohort, including normal; 0: none has a name. */
 RmilSynthAtlas *rmil_synth_atlas_new(uint64_t seed, double scale, int classes, int threads, GError **error);
 void rmil_synth_atlas_free(RmilSynthAtlas *atlas);
 void rmil_synth_atlas_layer(RmilSynthAtlas *atlas, uint64_t seed, double scale, int64_t layer);
 void rmil_synth_atlas_texture(RmilSynthAtlas *atlas, uint64_t seed, double scale, RmilSynthKind kind);
-void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale, int sprites); /* the first so many */
+void rmil_synth_atlas_stamps(RmilSynthAtlas *atlas, uint64_t seed, double scale, int sprites); /* makes the first `sprites` */
 
 typedef struct {
     RmilSynthSprite sprite;
-    uint8_t set;               /* of points that nuclei lie at, as in RmilSynthAtlas */
-    uint16_t chance;           /* of 1000 that one does */
-    float h, e;                /* what is added to the haematoxylin of the ground, what its eosin is multiplied with */
-    float nest, septum, gland; /* as tumour grows: px, widths as noise levels; gland 2: none */
+    uint8_t set;               /* set of points for nuclei, as in RmilSynthAtlas */
+    uint16_t chance;           /* probability that a point has a nucleus, in thousandths */
+    float h, e;                /* added to the haematoxylin of the ground; factor of its eosin */
+    float nest, septum, gland; /* growth of the tumour: px, widths as noise levels; gland 2: none */
 } RmilSynthSubtype;
-const RmilSynthSubtype *rmil_synth_subtype(int label); /* NULL: label 0, tumour without a name */
+const RmilSynthSubtype *rmil_synth_subtype(int label); /* NULL: label 0, tumour without a named subtype */
 
 /* -- stain, render, artefacts, file ------------------------------------------------------------------------------------------------ */
 typedef struct {
@@ -162,17 +162,17 @@ typedef struct {
 } RmilSynthCanvas;
 void rmil_synth_render(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthAtlas *atlas, const RmilSynthPlan *plan,
                        uint64_t seed);
-/* Before the stain becomes light: folds, regions out of focus. After: pen, air bubbles, dust. */
+/* Before stain is turned into light: folds, regions out of focus. After: pen, air bubbles, dust. */
 void rmil_synth_artefacts_density(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
 void rmil_synth_develop(RmilSynthCanvas *canvas, const RmilSynthStain *stain, const RmilSynthPlan *plan, uint64_t seed);
 void rmil_synth_artefacts_light(RmilSynthCanvas *canvas, const RmilSynthAnatomy *anatomy, const RmilSynthPlan *plan, uint64_t seed);
-/* Once, before there are threads. */
+/* Call once, before threads are started. */
 gboolean rmil_synth_picture_start(GError **error);
 gboolean rmil_synth_tiff_write(const RmilSynthCanvas *canvas, double mpp, const char *identity, const char *path, GError **error);
 /* width × height × bands (3: RGB, 1: gray). */
 gboolean rmil_synth_jpeg_write(const uint8_t *pixels, int64_t width, int64_t height, int bands, const char *identity, const char *path,
                                GError **error);
-/* The identity text in a picture written before; NULL when there is none. Free with g_free. */
+/* The identity text in an existing picture, or NULL. Free with g_free. */
 char *rmil_synth_picture_identity(const char *path);
 
 /* -- folders ------------------------------------------------------------------------------------------------------------------------ */
@@ -182,13 +182,13 @@ typedef struct {
     const char *slide_suffix;
     const char *truths[2]; /* folder of positive slides' annotations by set */
     const char *truth_suffix;
-    gboolean jpeg;                                       /* slides and masks are JPEG; else TIFF and ASAP's XML */
-    void (*rename)(RmilSynthPlan *plans, int64_t count); /* ids and sets as the data set has them; or NULL */
-    /* Last, the table of the cohort; or NULL. */
+    gboolean jpeg;                                       /* slides and masks are JPEG; otherwise TIFF and ASAP's XML */
+    void (*rename)(RmilSynthPlan *plans, int64_t count); /* sets ids and sets as in the data set; or NULL */
+    /* Called last: the table of the cohort; or NULL. */
     gboolean (*finish)(const char *folder, const RmilSynthOptions *options, const RmilSynthPlan *plans, const double *shares,
                        GError **error);
 } RmilSynthLayout;
-const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error); /* NULL: the first, rankmil's own */
+const RmilSynthLayout *rmil_synth_layout(const char *name, GError **error); /* name NULL: the first, rankmil's own */
 /* Paths; free with g_free. */
 char *rmil_synth_layout_slide(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);
 char *rmil_synth_layout_truth(const RmilSynthLayout *layout, const char *folder, const RmilSynthPlan *plan);

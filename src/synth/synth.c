@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slide cohorts whose truth is known. */
+/* Slide cohorts with known truth. */
 #include "synth-private.h"
 
-/* Part of every slide's identity: raise it when slides of the same options change. */
+/* Part of every slide's identity: increase it if slides with the same options change. */
 #define VERSION 1
 
 typedef struct {
@@ -11,8 +11,8 @@ typedef struct {
     const RmilSynthLayout *layout;
     const RmilMonitor *monitor;
     RmilSynthPlan *plans;
-    RmilSynthAtlas *atlas; /* made when the first slide needs it */
-    double *shares;        /* made */
+    RmilSynthAtlas *atlas; /* created when a slide first needs it */
+    double *shares;        /* actual */
     GMutex lock;
     int64_t done;
 } Job;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a cohort is for: classes, times or numbers. */
+/* The task of a cohort: classes, times or numbers. */
 #include "task-private.h"
 
 #include <math.h>
 
 #define SPREAD 15.0    /* largest lesion share of a subtype's slides / smallest */
-#define LESIONLESS 0.2 /* of a cohort of times or numbers: slides without lesion */
+#define LESIONLESS 0.2 /* in a cohort of times or numbers: share of slides without lesion */
 #define SITES_MOST 100
 
-/* In the alphabet's order after the negative one, which is the order that cohorts are read in. */
+/* Alphabetical after the negative one, which is the order in which cohorts are read. */
 static const char *const names[RMIL_SYNTH_CLASSES_MOST] = {"normal", "ductal", "lobular", "mucinous", "papillary", "squamous"};
 
 const char *rmil_synth_class_name(int label) { return names[label]; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tissue looks like between nuclei. */
+/* The appearance of tissue between nuclei. */
 #include "synth-private.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #define TILE RMIL_SYNTH_TILE
 
-/* Periodic noise planes, made once; a texture takes each from its own place, so that no two are alike. */
+/* Periodic noise planes, made once; each texture takes them from different offsets, so that no two are alike. */
 typedef enum { L_BROAD, L_PATCH, L_WIDE, L_MEDIUM, L_SMALL, L_FINE, L_SPECK, L_BUNDLE, L_FIBRE, L_CLEFT } Layer;
 static const double layer_size[RMIL_SYNTH_LAYERS][2] = {{120, 150}, {60, 60},   {38, 50},  {24, 24}, {16, 16},
                                                         {6, 6},     {2.7, 2.7}, {130, 15}, {70, 5},  {170, 24}};
@@ -51,7 +51,7 @@ typedef struct {
 } Cells;
 
 static void cells_init(Cells *c, uint32_t seed, double size) {
-    c->count = MAX(4, (int)lround(TILE / size) & ~1); /* even: rows are shifted alternately */
+    c->count = MAX(4, (int)lround(TILE / size) & ~1); /* even, because alternate rows are shifted */
     c->size = (float)TILE / (float)c->count;
     c->point = g_malloc_n((gsize)c->count * (gsize)c->count, sizeof *c->point);
     for (int j = 0; j < c->count; j++)
@@ -95,7 +95,7 @@ static RmilSynthStainPair collagen(const Ground *g, float x, float y, float loos
     return (RmilSynthStainPair){density(7 + 5 * patch + 3 * fibre), density(MIN(e, 99))};
 }
 
-/* What lies between small lymphocytes: thin cytoplasm and reticulum with clear gaps. */
+/* The ground between small lymphocytes: thin cytoplasm and reticulum with clear gaps. */
 static RmilSynthStainPair reticulum(const Ground *g, float x, float y, float dense) {
     float net = fabsf(grain(g, L_SMALL, 0, x, y)), fine = grain(g, L_FINE, 1, x, y);
     float gap = smooth(0.20F + 0.34F * dense, 0.46F + 0.34F * dense, net + 0.20F * fine);
@@ -113,7 +113,7 @@ static RmilSynthStainPair sheet(const Ground *g, const Cells *cells, float x, fl
     float tint = (float)(id & 255) / 255.F - 0.5F, border = second - first;
     float fine = grain(g, L_FINE, 2, x, y), speck = grain(g, L_SPECK, 3, x, y), broad = grain(g, L_MEDIUM, 4, x, y);
     float vacuole = smooth(0.22F, 0.5F, grain(g, L_FINE, 5, x, y));
-    float cleft = (id >> 8 & 7) == 0 ? 0.8F : 0.22F; /* some cells have drawn back from their neighbours */
+    float cleft = (id >> 8 & 7) == 0 ? 0.8F : 0.22F; /* some cells have shrunk away from their neighbours */
     float body = (1 - cleft * smooth(2.4F * g->s, 0, border)) * (1 - foam * vacuole);
     return (RmilSynthStainPair){density((h * (1 + 0.6F * tint) + 7 * fine + 4 * speck + 5 * broad) * body),
                                 density((e * (1 + 0.4F * tint) + 6 * fine + 5 * speck + 7 * broad) * body)};
@@ -124,7 +124,7 @@ static RmilSynthStainPair fat(const Ground *g, const Cells *cells, float x, floa
     uint32_t id;
     nearest(cells, x + 9 * g->s * grain(g, L_PATCH, 0, x, y), y + 9 * g->s * grain(g, L_PATCH, 1, x, y), &first, &second, &id);
     float border = second - first, thick = (2.4F + 1.6F * grain(g, L_PATCH, 2, x, y)) * g->s;
-    float corner = smooth(0.62F, 0.85F, first / cells->size); /* where three meet there is more */
+    float corner = smooth(0.62F, 0.85F, first / cells->size); /* more where three cells meet */
     float line = smooth(thick * (1 + 3 * corner) + 2 * g->s, thick * (0.4F + 2 * corner), border);
     float broken = smooth(-0.75F, -0.35F, grain(g, L_MEDIUM, 3, x, y));
     return (RmilSynthStainPair){density(7 * line * broken), density(60 * line * broken + 1.2F)};
@@ -160,7 +160,7 @@ static RmilSynthStainPair pixel(const Ground *g, RmilSynthKind kind, const Cells
     }
 }
 
-/* Cell size of the kinds that are made of cells. */
+/* Cell size of the kinds that consist of cells. */
 static double cell_size(RmilSynthKind kind) {
     return kind == RMIL_SYNTH_FAT ? 96 : kind == RMIL_SYNTH_BLOOD ? 13 : kind == RMIL_SYNTH_HISTIO ? 37 : 31;
 }

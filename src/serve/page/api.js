@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the server is asked. Every address is relative, so that the token in the page's own goes along. */
+/* Requests to the server. Every address is relative, so that it includes the token in the page's address. */
 
 export class Refused extends Error {
     constructor(status, message) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the page knows: the overview, and what changes of it. Listeners hear of: "overview", "loop", "outlines" (ids), "trained", "kept" (the slides as they were). */
+/* What the page knows: the overview, and changes to it. Events for listeners: "overview", "loop", "outlines" (ids), "trained", "kept" (the
+ * slides as they were). */
 import * as api from './api.js';
 import {say} from './dom.js';
 
 export const cohort = {slides: [], methods: [], heats: [], task: {classes: []}, loop: null, version: 0, colours: []};
 const listeners = new Map();
 
-/* Gives what ends it. */
+/* Returns a function that stops listening. */
 export function hear(what, listener) {
     if (!listeners.has(what)) listeners.set(what, new Set());
     listeners.get(what).add(listener);
@@ -24,7 +25,7 @@ export async function load() {
     tell('overview');
 }
 
-/* What to outline next, in an order that is drawn or by the models' mistakes: asked for once for each state of the models and the outlines. */
+/* What to outline next, in random order or by the models' mistakes: requested once for each state of the models and outlines. */
 export const wish = {order: 'drawn'};
 let suggested = {of: null, list: null};
 export function suggestions() {
@@ -74,7 +75,7 @@ async function look() {
     }
 }
 
-/* Asked for at once where something was just begun. */
+/* Calls the server at once after something was started. */
 let wake = () => {};
 export const hurry = () => wake();
 export async function follow() {

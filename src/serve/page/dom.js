@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elements made of code: text is only ever text, so that no name of a slide or a class can become markup. */
+/* DOM elements from code: text is always set as text, so that no name of a slide or class can become markup. */
 
 /* element("button.main", {title: "…", onclick: f}, "text", child …): tag, classes, attributes or listeners, children. */
 export function element(what, attributes, ...children) {
@@ -26,7 +26,7 @@ export function choice(label, options, value, onchange) {
 
 const bar = document.getElementById('message');
 let timer;
-/* One line at the top. buttons: [text, action] … keeps it until one is pressed. */
+/* One line at the top. buttons: [text, action] … keep it until one is pressed. */
 export function say(text, kind = '', buttons = []) {
     clearTimeout(timer);
     bar.className = kind;
@@ -41,7 +41,7 @@ export function number(value, digits = 2) {
     return value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(digits).replace('-', '−');
 }
 
-/* Is a key that of the control in focus, or of a dialog, or the browser's own? Then it is no shortcut of the page. */
+/* Does a key belong to the focused control, a dialog or the browser? If so, it is not a shortcut of the page. */
 export function taken(event) {
     const at = (which) => event.target.closest(which) !== null;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return true;
@@ -50,13 +50,13 @@ export function taken(event) {
     return event.key === ' ' ? at('button, input[type=checkbox], a') : event.key === 'Enter' && at('button, a');
 }
 
-/* A click of the pointer leaves no control in focus: the next key is a shortcut again. Who goes by Tab keeps the focus. */
+/* After a click no control keeps the focus, so that the next key is a shortcut again. Keyboard users keep the focus. */
 document.addEventListener('click', (event) => {
     const control = event.detail > 0 && event.target.closest('button, input[type=checkbox], input[type=range]');
     if (control) control.blur();
 });
 
-/* In front of the page until it is closed; a form in it closes it. Gives the dialog. */
+/* In front of the page until closed; submitting a form in it closes it. Returns the dialog. */
 export function dialog(title, ...content) {
     const before = document.activeElement;
     const box = element('dialog', {'aria-label': title, onclose: () => {
@@ -68,7 +68,7 @@ export function dialog(title, ...content) {
     return box;
 }
 
-/* One line of text; null: none was given. */
+/* Asks for one line of text; null: cancelled. */
 export function askText(title, label) {
     return new Promise((given) => {
         const field = element('input', {type: 'text', 'aria-label': label, placeholder: label, maxlength: 200});

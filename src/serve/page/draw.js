@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tools that draw outlines on a map. While one is in hand the pointer draws; with the space bar, the middle button or two fingers it moves the map. */
+/* Tools that draw outlines on a map. While one is active the pointer draws; the space bar, the middle button or two fingers move the
+ * map. */
 import * as L from './leaflet.js';
 
 import * as api from './api.js';
@@ -15,7 +16,7 @@ export const tools = [
     ['eraser', 'Eraser', 'e', 'removes from every outline under it'],
 ];
 
-const NEAR = {touch: 22, other: 9}; /* px of the screen: how far from the first corner a click ends a polygon */
+const NEAR = {touch: 22, other: 9}; /* screen px: how close to the first corner a click ends a polygon */
 const DRAFT = '#e6007a';
 
 const closed = (points) => ({type: 'Polygon', coordinates: [[...points, points[0]].map((p) => [p.x, p.y])]});
@@ -33,8 +34,8 @@ export function contains(geometry, x, y) {
     return polygons.some((rings) => rings.reduce((inside, ring) => inside !== inRing(ring, x, y), false));
 }
 
-/* `desk` has outlines, name() of the class to draw in, chosen (index or null), choose(index), takeTool(name), radius of the brush in px of the screen,
- * resize(radius). */
+/* `desk` has outlines, name() of the class to draw in, chosen (index or null), choose(index), takeTool(name), radius of the brush in screen
+ * px, resize(radius). */
 export class Drawing {
     constructor(map, desk) {
         Object.assign(this, {map, desk, tool: 'move', points: [], held: null, space: false, fingers: 0});
@@ -73,7 +74,7 @@ export class Drawing {
         return this.tool === 'brush' || this.tool === 'eraser';
     }
 
-    /* Screen pixels to the slide's. */
+    /* Slide pixels per screen pixel. */
     get scale() {
         const map = this.map;
         return 1 / (map.project(at(1, 0)).x - map.project(at(0, 0)).x);
@@ -88,7 +89,7 @@ export class Drawing {
         return {x: Math.round(latlng.lng * 10) / 10, y: Math.round(latlng.lat * 10) / 10};
     }
 
-    /* Is the event the tool's? Not of the map's buttons, of other mouse buttons, and while the space bar moves the map. */
+    /* Is the event for the tool? Not if it is for the map's buttons, uses another mouse button, or the space bar is moving the map. */
     mine(event) {
         return this.tool !== 'move' && !this.space && event.button <= 0 && event.isPrimary && !event.target.closest('.leaflet-control');
     }
@@ -114,13 +115,13 @@ export class Drawing {
         this.show(point);
     }
 
-    /* Two fingers move the map: what the first began was not meant. */
+    /* Two fingers move the map: discards what the first finger began. */
     secondFinger() {
         if (this.held) this.stop();
         else if (this.fingers === 2 && this.points.length) this.takeBack();
     }
 
-    /* The middle button holds the map. */
+    /* The middle button drags the map. */
     grip(event) {
         event.stopPropagation();
         event.preventDefault();
@@ -128,7 +129,7 @@ export class Drawing {
         this.gripped = {id: event.pointerId, x: event.clientX, y: event.clientY};
     }
 
-    /* A corner at the first one ends it; the second click of a double one is none. */
+    /* A corner at the first one ends the polygon; the second click of a double click is ignored. */
     corner(point, event) {
         const away = (other) => Math.hypot(point.x - other.x, point.y - other.y) / this.scale;
         const first = this.points[0], last = this.points.at(-1);
@@ -165,12 +166,12 @@ export class Drawing {
             const [a, b] = this.points;
             line.splice(0, 2, at(a.x, a.y), at(b.x, a.y), at(b.x, b.y), at(a.x, b.y), at(a.x, a.y));
         }
-        this.draft.setLatLngs(line); /* before the style: Leaflet has no bounds of a line without points */
+        this.draft.setLatLngs(line); /* before setting the style: Leaflet has no bounds for a line without points */
         this.draft.setStyle(this.brushes ? {weight: 2 * this.desk.radius, opacity: 0.35, lineCap: 'round'} : {weight: 2, opacity: 1});
         this.showCorners();
     }
 
-    /* The first is larger once it ends the polygon. */
+    /* The first corner is drawn larger once a click there ends the polygon. */
     showCorners() {
         this.corners.clearLayers();
         if (this.tool !== 'polygon') return;
@@ -220,7 +221,7 @@ export class Drawing {
         this.desk.choose(found.length ? found[found.length - 1] : null);
     }
 
-    /* What was drawn becomes part of the outlines. */
+    /* Adds the drawing to the outlines. */
     async end() {
         const {points, held, tool} = this, {outlines} = this.desk;
         this.stop();
@@ -259,13 +260,13 @@ export class Drawing {
         }
     }
 
-    /* What the brush adds to: of its class the chosen outline, or those where it begins. */
+    /* The outlines that the brush extends: the chosen one if it has the brush's class, or those where the stroke begins. */
     brushed(point) {
         const own = this.desk.outlines.outlines().filter((one) => one.name === this.desk.name()).map((one) => one.index);
         return own.includes(this.desk.chosen) ? [this.desk.chosen] : this.under(point).filter((index) => own.includes(index));
     }
 
-    /* TRUE: the key was the tool's. */
+    /* true: the tool has handled the key. */
     key(event) {
         const brush = this.brushes && {'+': 1.25, '=': 1.25, '-': 0.8}[event.key];
         if (brush) this.desk.resize(this.desk.radius * brush);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All keys, as the page says them. */
+/* All keys, as listed in the page's help. */
 import {dialog, element} from './dom.js';
 
 const keys = {

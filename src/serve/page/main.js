@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page begins: which of its two faces is shown stands in the address, behind "#". */
+/* Start of the page: the address after "#" says which of the two views is shown. */
 import {cohort, follow, load} from './cohort.js';
 import {element, say, taken} from './dom.js';
 import {showKeys} from './keys.js';
@@ -11,7 +11,7 @@ let leave = () => {}, here = null;
 
 export const addressOf = (id) => '#slide/' + encodeURIComponent(id);
 
-/* The slide `step` further on in the list as it was filtered and sorted; it begins again at its end. */
+/* The slide `step` positions further in the filtered and sorted list, which wraps around. */
 function neighbour(id, step) {
     const ids = listed(id);
     return ids[(ids.indexOf(id) + step + ids.length) % ids.length];
@@ -36,7 +36,7 @@ function head(id) {
     document.title = id === null ? 'rankmil view' : `${id} · rankmil view`;
 }
 
-/* A slide's id; null: all slides, also where the address is no text. */
+/* A slide's id; null: all slides, also if the address cannot be decoded. */
 function idOf(text) {
     try {
         return text === undefined ? null : decodeURIComponent(text);

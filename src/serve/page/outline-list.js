@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outlines of a slide as a list: what each is, how large, where; the chosen one is named anew or removed. */
+/* The list of a slide's outlines: class, size and place; the chosen one can be renamed or removed. */
 import {cohort} from './cohort.js';
 import {askText, choice, element} from './dom.js';
 import {excludes} from './outlines.js';
@@ -22,7 +22,7 @@ function size(geometry, mpp) {
     return mm2 >= 0.001 ? `${Number(mm2.toPrecision(3))} mm²` : `${Math.round(mm2 * 1e6)} µm²`;
 }
 
-/* A list of classes, and another one; given(name). */
+/* A list of classes, with an entry for a new one; given(name). */
 export function classChoice(label, names, name, given) {
     const all = [...new Set([...names, name])].filter(Boolean);
     const list = choice(label, [...all.map((one) => [one, excludes(one) ? `${one} (exclusion)` : one]), ['+', 'another …']], name, async (wanted) => {
@@ -36,7 +36,7 @@ export function classChoice(label, names, name, given) {
 
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
-/* "3 outlines, 1 exclusion", or what the lack of any means. */
+/* "3 outlines, 1 exclusion", or what it means that there are none. */
 export function summary(list, there) {
     const exclusions = list.filter((one) => excludes(one.name)).length, lesions = list.length - exclusions;
     if (!list.length) return there ? 'Someone looked: nothing here.' : 'This slide has no outlines.';

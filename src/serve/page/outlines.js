@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outlines of one slide: a QuPath file's features, of which everything that is not changed here stays as it was. Every change is saved
- * at once; undo and redo are changes, too. */
+/* The outlines of one slide: the features of a QuPath file, in which everything that is not edited here stays as it was. Every change is
+ * saved at once; undo and redo are changes, too. */
 import * as api from './api.js';
 import {say} from './dom.js';
 
@@ -15,7 +15,7 @@ export const classOf = (feature) => {
 };
 export const excludes = (name) => EXCLUSIONS.includes(name.trim().toLowerCase());
 
-/* QuPath writes cells, tiles and points into the same files: these are shown by it, kept by us. */
+/* QuPath writes cells, tiles and points into the same files: QuPath shows them, we only keep them. */
 const other = ['detection', 'cell', 'tile', 'tmaCore', 'tma_core', 'root', 'PathDetectionObject', 'PathCellObject', 'PathTileObject',
     'TMACoreObject', 'PathRootObject'];
 export function isOutline(feature) {
@@ -24,7 +24,7 @@ export function isOutline(feature) {
     return (type === 'Polygon' || type === 'MultiPolygon') && !other.includes(kind);
 }
 
-/* A geometry's positions, moved. */
+/* A geometry's positions, shifted. */
 export function moved(coordinates, dx, dy) {
     if (!dx && !dy) return coordinates;
     return typeof coordinates[0] === 'number' ? [coordinates[0] + dx, coordinates[1] + dy, ...coordinates.slice(2)]
@@ -32,7 +32,7 @@ export function moved(coordinates, dx, dy) {
 }
 
 export class Outlines {
-    /* changed(): the features are others now. saved(): so is the file. */
+    /* changed(): the features have changed. saved(): the file has been written. */
     constructor(id, changed, saved) {
         Object.assign(this, {id, changed, saved, features: [], undone: [], done: [], trained: [], busy: false, again: false, shift: [0, 0]});
     }
@@ -42,7 +42,7 @@ export class Outlines {
         if (reply) this.replace(reply);
     }
 
-    /* The file as it is; null: it cannot be read, and the page says why. What is shown stays, and nothing is written over the file. */
+    /* Reads the file; null: it cannot be read, and the page says why. What is shown stays, and the file is not overwritten. */
     async read() {
         try {
             const reply = await api.outlines(this.id);
@@ -56,7 +56,7 @@ export class Outlines {
         }
     }
 
-    /* By what another program or tab wrote: that is not ours to undo. */
+    /* With the contents written by another program or tab, which cannot be undone here. */
     replace(reply) {
         this.take(reply);
         Object.assign(this, {done: [], undone: [], trained: [reply.collection.features]});
@@ -107,7 +107,7 @@ export class Outlines {
             properties: {objectType: 'annotation', ...(classification && {classification})}}]);
     }
 
-    /* null: it goes. */
+    /* null: removes it. */
     reshape(index, geometry) {
         return this.set(geometry ? this.features.map((feature, i) => i === index ? {...feature, geometry: this.own(geometry)} : feature)
                                  : this.features.filter((feature, i) => i !== index));
@@ -135,7 +135,8 @@ export class Outlines {
         return this.save();
     }
 
-    /* A training begins with them as they are; undone, they are those of the training before, or as they were found. */
+    /* Marks the current outlines when a training starts; undoing the training returns to the previous mark, or to the outlines as they were
+     * found. */
     mark() {
         this.trained.push(this.features);
     }
@@ -154,7 +155,7 @@ export class Outlines {
         return this.step(this.undone, this.done);
     }
 
-    /* One at a time; what changes meanwhile is saved once more. */
+    /* One request at a time; changes made meanwhile are saved afterwards. */
     async save() {
         if (this.busy) {
             this.again = true;
@@ -196,7 +197,7 @@ export class Outlines {
             }]]);
     }
 
-    /* The file is another: by our own hand, or somebody else's. */
+    /* The file has changed: through us, or another program. */
     async look() {
         if (this.busy) return;
         const before = this.unreadable, reply = await this.read();

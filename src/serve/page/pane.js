@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One map of a slide with what lies over it: a heat map and its legend, outlines, the tissue mask, what a patch has. */
+/* One map of a slide with its layers: a heat map and its legend, outlines, the tissue mask, information on a patch. */
 import * as L from './leaflet.js';
 
 import * as api from './api.js';
@@ -9,17 +9,17 @@ import {excludes} from './outlines.js';
 import {PatchLayer} from './patches.js';
 import {at, makeViewer} from './viewer.js';
 
-const RAMP = 180; /* px of the legend's colours */
+const RAMP = 180; /* length of the legend's colour scale in px */
 export const LESION = '#e4322b', EXCLUSION = '#3b6fe0';
 
-/* What the models say, in words: "positive 0.93", "risk −1.20". */
+/* The models' prediction in words: "positive 0.93", "risk −1.20". */
 function words(heat) {
     const {kind, classes} = cohort.task;
     return kind === 'classes' ? `${classes[heat.predicted] ?? ''} ${number(heat.values[heat.predicted])}` : (kind === 'survival' ? 'risk ' : '') + number(heat.answer);
 }
 
 export class Pane {
-    /* view: what is shown, shared by all panes. hover(i): the pointer is over a patch; −1: over none. */
+    /* view: what is shown, shared by all panes. hover(i): the pointer is over patch i; −1: over none. */
     constructor(where, info, patches, view, hover) {
         Object.assign(this, {info, patches, view});
         this.box = element('.map');
@@ -67,7 +67,7 @@ export class Pane {
         this.placeTicks([...legend.querySelectorAll('.ticks span')]);
     }
 
-    /* Where they belong; the last is kept, and of the others those that have room. */
+    /* Places the last tick, and those of the others that have room. */
     placeTicks(ticks) {
         for (const tick of ticks) tick.style.left = tick.dataset.at * RAMP + 'px';
         const last = ticks.at(-1), end = last ? last.getBoundingClientRect().left : 0;
@@ -79,7 +79,7 @@ export class Pane {
         }
     }
 
-    /* What it says of a patch, and a frame around it; −1: of none. */
+    /* Shows information on a patch, and a frame around it; −1: none. */
     tell(i, framed) {
         const {heat, patches} = this;
         this.frame.setStyle({opacity: i >= 0 && framed ? 1 : 0});
@@ -108,7 +108,7 @@ export class Pane {
         if (!view.tissue && this.tissue) this.tissue.remove();
         if (!view.tissue) this.tissue = null;
         this.legend.hidden = !view.shown;
-        if (view.shown && this.heat) this.showLegend(); /* ticks have a size only where they are seen */
+        if (view.shown && this.heat) this.showLegend(); /* ticks have a size only while they are visible */
     }
 
     go(x, y, side) {
@@ -116,7 +116,7 @@ export class Pane {
         this.map.setView(at(x, y), zoom);
     }
 
-    /* All of an outline. */
+    /* Shows all of an outline. */
     goTo(geometry) {
         const points = geometry.coordinates.flat(geometry.type === 'Polygon' ? 1 : 2), xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
         const least = (values) => values.reduce((a, b) => Math.min(a, b)), most = (values) => values.reduce((a, b) => Math.max(a, b));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patches over a slide: their colours, or their edges alone. A canvas somewhat larger than the map, drawn anew when a movement ends. */
+/* Patches over a slide: their colours, or only their edges. A canvas somewhat larger than the map, redrawn when a movement ends. */
 import * as L from './leaflet.js';
 
 import {at} from './viewer.js';
 
-const BEYOND = 0.3; /* of the map's size, on every side */
-const CLEAR = 0.35; /* how much of the opacity the least attended patches have: the slide is to be seen under them */
+const BEYOND = 0.3; /* share of the map's size, on every side */
+const CLEAR = 0.35; /* share of the opacity for the least attended patches, so that the slide is visible under them */
 
 export const PatchLayer = L.Layer.extend({
     options: {opacity: 0.6, grid: false},
@@ -63,7 +63,7 @@ export const PatchLayer = L.Layer.extend({
         this._zoomed = map.getZoom();
         this._draw(canvas.getContext('2d'), corner, ratio, canvas.width, canvas.height);
     },
-    /* Neighbours share their edges: both sides of one are rounded alike. */
+    /* Neighbours share their edges, so both sides of an edge are rounded alike. */
     _draw(context, corner, ratio, width, height) {
         const {x: xs, y: ys, side} = this._patches, map = this._map, origin = map.getPixelOrigin();
         const zero = map.project(at(0, 0)).subtract(origin).subtract(corner), scale = map.project(at(1, 0)).x - map.project(at(0, 0)).x;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One slide: the map, what lies over it, the tools, the loop. */
+/* One slide: the map, its layers, the tools, the loop. */
 import * as api from './api.js';
 import {cohort, find, hear, suggestions} from './cohort.js';
 import {choice, element, number, say, taken} from './dom.js';
@@ -11,7 +11,7 @@ import {said, truth} from './table.js';
 import {trainPanel} from './train.js';
 import {at, move, resize} from './viewer.js';
 
-/* What stays from slide to slide. */
+/* Settings kept from slide to slide. */
 const view = {heat: null, second: '', by: 'attention', opacity: 0.55, shown: true, grid: false, outlines: true, tissue: false, name: '', radius: 24};
 
 class SlidePage {
@@ -214,7 +214,7 @@ class SlidePage {
         this.size.hidden = name !== 'brush' && name !== 'eraser';
     }
 
-    /* Of brush and eraser, in px of the screen. */
+    /* Of brush and eraser, in screen px. */
     get radius() {
         return view.radius;
     }
@@ -237,7 +237,7 @@ class SlidePage {
             this.redoButton = element('button.redo', {title: 'redo (Ctrl+Shift+Z)', onclick: () => this.outlines.redo()}, 'Redo'));
     }
 
-    /* The outlines, or what is shown of them, changed. */
+    /* The outlines, or the way they are shown, have changed. */
     drawn() {
         const {outlines} = this, list = outlines.outlines();
         if (this.chosen !== null && !list.some((one) => one.index === this.chosen)) this.chosen = null;
@@ -252,7 +252,7 @@ class SlidePage {
 
     fillClasses() {
         const names = this.classNames(), now = JSON.stringify([names, this.name()]);
-        if (now === this.classesNow) return; /* a list that is open stays so */
+        if (now === this.classesNow) return; /* leaves an open list alone */
         this.classesNow = now;
         this.classes.replaceChildren('as', classChoice('class to draw', names, this.name(), (name) => {
             view.name = name;
@@ -275,7 +275,7 @@ class SlidePage {
         if (again) again.focus();
     }
 
-    /* Lesions outlined on a slide of the class without any. */
+    /* Lesions were outlined on a slide of the class without lesions. */
     teachesNothing(list) {
         const slide = find(this.info.id);
         return cohort.task.negative && slide && slide.class !== undefined && !slide.lesion && list.some((one) => !excludes(one.name));
@@ -321,7 +321,7 @@ class SlidePage {
     }
 }
 
-/* Gives what ends it. */
+/* Returns a function that closes the view. */
 export function showSlide(main, id, place) {
     let page = null, gone = false;
     main.className = '';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The slides: pictures, what is known and said of them, filters, an order; and what to outline next. */
+/* The slides: pictures, targets, predictions, filters and sorting; and which to outline next. */
 import * as api from './api.js';
 import {cohort, hear, suggestions, wish} from './cohort.js';
 import {choice, element, number, taken} from './dom.js';
@@ -10,7 +10,7 @@ const descending = (a, b, member) => most(b, member) === most(a, member) ? 0 : m
 const byName = (a, b) => a.id.localeCompare(b.id, undefined, {numeric: true});
 const has = (member) => cohort.slides.some((slide) => slide[member] !== undefined && slide[member] !== '');
 
-/* Those that this cohort has something to order by; the first is the usual one. */
+/* The orders that this cohort supports; the first is the default. */
 function orders() {
     const {kind} = cohort.task, said = cohort.methods.length > 0;
     return [
@@ -36,13 +36,13 @@ function chosen() {
         .sort((a, b) => compare(a, b) || byName(a, b));
 }
 
-/* Ids in the order of the list, for those who go from slide to slide; all of them where the list leaves this one out. */
+/* Ids in the order of the list, for moving from slide to slide; all ids if the list does not include this one. */
 export function listed(id) {
     const ids = chosen().map((slide) => slide.id);
     return ids.includes(id) ? ids : cohort.slides.map((slide) => slide.id);
 }
 
-/* What is known: the class, the time and whether there was an event, the number. */
+/* The target: the class, the time and whether there was an event, or the number. */
 export function truth(slide) {
     const {kind, classes} = cohort.task;
     if (kind === 'classes') return slide.label === undefined ? null : element('span.chip', {class: slide.lesion ? 'positive' : 'negative'}, classes[slide.class] ?? slide.label);
@@ -50,7 +50,7 @@ export function truth(slide) {
     return slide.value === undefined ? null : element('span.chip', {title: 'the true number'}, String(slide.value));
 }
 
-/* What a method says: of classes a bar, red where the true class has the smaller part. */
+/* A method's prediction: for classes a bar, red if the true class has the smaller part. */
 export function said(slide, method) {
     const one = slide.said[method.name];
     if (!one) return null;
@@ -93,7 +93,7 @@ async function suggest(where) {
             element('span', {}, element('b', {}, one.id), ' ', one.reason))))));
 }
 
-/* before: the id of the slide that one comes from, or null. */
+/* before: the id of the slide that the user comes from, or null. */
 export function showTable(main, before) {
     const showAgain = () => {
         leave();
@@ -149,7 +149,7 @@ export function showTable(main, before) {
     main.replaceChildren(next, filters, grid);
     draw();
     const at = chosen().findIndex((slide) => slide.id === before);
-    if (at >= 0) focus(at); /* where one left it */
+    if (at >= 0) focus(at); /* where the user left it */
     suggest(next);
     document.addEventListener('keydown', key);
     const ends = [hear('overview', draw), hear('kept', () => suggest(next))];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop on the slide's page: one button, how it goes, what it changed. */
+/* The loop on the slide's page: one button, progress, and what changed. */
 import * as api from './api.js';
 import {cohort, find, hear, hurry} from './cohort.js';
 import {choice, element, number, say} from './dom.js';
@@ -10,7 +10,7 @@ const phases = {loading: 'reading features …', quick: 'training …', exact: '
 /* "0.912 → 0.934" */
 const change = (before, after, digits = 3) => `${number(before, digits)} → ${number(after, digits)}`;
 
-/* What a model says of the slide: "0.91"; of more than two classes "ductal 0.46". */
+/* A model's prediction for the slide: "0.91"; with more than two classes "ductal 0.46". */
 const answer = ({said, predicted}) => cohort.task.classes.length > 2 ? `${cohort.task.classes[predicted]} ${number(said)}` : number(said, 3);
 
 function what() {
@@ -33,7 +33,7 @@ function quickOutcome(result, id) {
     return table(`Quick training of ${result.title}: ${result.epochs} epochs in ${number(result.seconds, 1)} s`, rows);
 }
 
-/* What the kept models of every method said of a slide, and what they say now. */
+/* What the recorded models of every method predicted for a slide before, and what they predict now. */
 function exactOutcome(before, after) {
     const {kind, classes} = cohort.task;
     const words = (one) => {
@@ -98,7 +98,7 @@ export function trainPanel(page) {
         box.dataset.serial = loop.result ? loop.result.serial : '';
         result.replaceChildren(...loop.result ? [quickOutcome(loop.result, page.info.id),
             loop.undo ? element('button', {title: 'go back to the previous model and the outlines that it was trained with', onclick: undo}, 'Undo this training') : ''] : []);
-        if (news && box.isConnected) box.scrollIntoView({block: 'nearest'}); /* what it changed is seen */
+        if (news && box.isConnected) box.scrollIntoView({block: 'nearest'}); /* makes sure that the result is visible */
     }
     box.append(element('h2', {}, 'Train'), choice('method', cohort.methods.map((method) => [method.name, method.title]), chosen.method, (name) => chosen.method = name),
         element('p', {}, button, element('label', {title: cohort.live ? 'view was started with --live' : null}, live, 'after each change')), bar, state, result, exact);

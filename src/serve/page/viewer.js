@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slide in a map: positions are (x, y) pixels of its scanned area, as QuPath counts. */
+/* A slide in a map: positions are (x, y) pixels of its scanned area, as in QuPath. */
 import * as L from './leaflet.js';
 
 import * as api from './api.js';
 
-/* Zoom `deepest` shows a pixel of level 0 as one of the screen; positions are L.latLng(y, x). */
+/* Zoom `deepest` shows a pixel of level 0 as one screen pixel; positions are L.latLng(y, x). */
 function makeCrs(deepest) {
     const scale = 1 / 2 ** deepest;
     return L.extend({}, L.CRS.Simple, {transformation: new L.Transformation(scale, 0, scale, 0)});
@@ -18,15 +18,15 @@ const Tiles = L.TileLayer.extend({
     },
 });
 
-/* Between two whole zooms the edges of tiles fall within pixels of the screen, and the ground would shine through as faint lines. So a tile has some
- * pixels of its neighbours, too, and reaches over them. */
+/* Between two integer zooms the edges of tiles fall within screen pixels, and the background would show through as faint lines. So each
+ * tile includes some pixels of its neighbours, and overlaps them. */
 function closeSeams(tiles, info) {
     tiles.on('tileloadstart', ({tile}) => {
         tile.style.width = tile.style.height = info.tile + info.over + 'px';
     });
 }
 
-/* A round number of µm (or of pixels, where a slide does not say its resolution) and how large a pixel is shown. */
+/* A round number of µm (or of pixels, if the slide does not state its resolution), and how large a pixel is shown. */
 const ScaleBar = L.Control.extend({
     options: {position: 'bottomleft'},
     onAdd(map) {
@@ -72,7 +72,8 @@ export function makeViewer(where, info) {
     return map;
 }
 
-/* `change` gives the map another size: its centre stays. Bounds wait, as Leaflet would begin to move into them while it does not know where it is. */
+/* `change` changes the size of the map, and its centre stays. Bounds are set later, because Leaflet would begin to move into them before it
+ * knows its position. */
 export function resize(map, change) {
     const centre = map.getCenter(), zoom = map.getZoom(), bounds = map.options.maxBounds;
     change();
@@ -82,7 +83,7 @@ export function resize(map, change) {
     map.setMaxBounds(bounds);
 }
 
-/* Two maps that show the same place. Gives what ends it. */
+/* Keeps two maps at the same place. Returns a function that ends it. */
 export function move(a, b) {
     let own = false;
     const follow = (from, to) => (event) => {
