@@ -72,6 +72,8 @@ typedef struct {
     gboolean reference; /* the paper's method, with which others are compared by default */
     gboolean partial;   /* recommended if outlines do not cover all of each lesion (docs/guides.md) */
     gboolean patches;   /* its model learns only from patch labels, so it needs annotated slides */
+    const char
+        *source; /* what the model is and who published it: "attention-based multiple-instance learning, Ilse et al. 2018"; may be NULL */
 } RmilTrainMethod;
 /* All methods, model by model, in the order of the paper and its appendix. */
 RMIL_API const RmilTrainMethod *rmil_methods(gsize *count);

@@ -253,6 +253,7 @@ static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_DROPOUT, RMIL_THRESH
 
 static const RmilModelClass class = {
     .name = "abmil",
+    .source = "attention-based multiple-instance learning, Ilse et al. 2018",
     .methods = methods,
     .guide = RMIL_GUIDE_RANK,
     .first = "adaptor.0.weight",

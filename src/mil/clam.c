@@ -211,9 +211,10 @@ static const RmilTrainMethod multi_methods[] = {{.name = "clam-mb", .title = "CL
 
 #define CLASS(text, its_methods, its_rows)                                                                                                 \
     {                                                                                                                                      \
-        .name = text, .methods = its_methods, .logits = 2, .tasks = RMIL_TAKES_ALL, .rows = its_rows, .first = "adaptor.0.weight",         \
-        .foreign = &rmil_clam_names, .options = options, .check = check, .layout = layout, .infer = infer, .work = sizeof(Work),           \
-        .forward = forward, .loss = loss, .backward = backward, .onnx = onnx,                                                              \
+        .name = text, .source = "clustering-constrained attention, Lu et al. 2021", .methods = its_methods, .logits = 2,                   \
+        .tasks = RMIL_TAKES_ALL, .rows = its_rows, .first = "adaptor.0.weight", .foreign = &rmil_clam_names, .options = options,           \
+        .check = check, .layout = layout, .infer = infer, .work = sizeof(Work), .forward = forward, .loss = loss, .backward = backward,    \
+        .onnx = onnx,                                                                                                                      \
     }
 static const RmilModelClass single = CLASS("clam-sb", single_methods, NULL), multi = CLASS("clam-mb", multi_methods, rmil_model_outputs);
 RMIL_MODEL_FILE(clam, &single, &multi);

@@ -365,6 +365,7 @@ static const RmilOption options[] = {RMIL_HIDDEN(256), RMIL_ATTENTION_DIM(384), 
 
 static const RmilModelClass class = {
     .name = "dsmil",
+    .source = "dual-stream multiple-instance learning, Li et al. 2021",
     .methods = methods,
     .guide = RMIL_GUIDE_RANK,
     .first = "adaptor.0.weight",

@@ -45,8 +45,7 @@ static gboolean backward(const RmilStep *step, gpointer work, const double *slop
 
 static void onnx(const RmilModelConfig *config, RmilOnnx *o) {
     const char *s, *a, *pooled = rmil_gated_pool_onnx(o, &s, &a);
-    const char *z = rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"),
-                                     rmil_onnx_parameter(o, "classifier.bias"));
+    const char *z = rmil_onnx_linear(o, pooled, rmil_onnx_parameter(o, "classifier.weight"), rmil_onnx_parameter(o, "classifier.bias"));
     rmil_onnx_outputs(o, rmil_onnx_flat(o, z), rmil_onnx_flat(o, s), rmil_onnx_flat(o, a));
 }
 
@@ -60,6 +59,7 @@ static const RmilOption options[] = {RMIL_HIDDEN(512), RMIL_ATTENTION_DIM(256), 
 
 static const RmilModelClass class = {
     .name = "gated-abmil",
+    .source = "gated attention-based multiple-instance learning, Ilse et al. 2018",
     .methods = methods,
     .guide = RMIL_GUIDE_RANK,
     .first = "adaptor.0.weight",

@@ -499,6 +499,7 @@ static const RmilTrainMethod methods[] = {
 
 static const RmilModelClass class = {
     .name = "hipt",
+    .source = "hierarchical image pyramid transformer, Chen et al. 2022",
     .methods = methods,
     .guide = RMIL_GUIDE_RANK,
     .first = "patch_agg.cls",

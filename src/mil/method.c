@@ -15,6 +15,7 @@ const RmilTrainMethod *rmil_methods(gsize *count) {
                 RmilTrainMethod *added = &g_array_index(methods, RmilTrainMethod, methods->len - 1);
                 added->model = (*class)->name;
                 added->patches = (*class)->patches;
+                added->source = (*class)->source;
             }
         g_once_init_leave(&done, 1);
     }

@@ -150,6 +150,7 @@ enum { RMIL_TAKES_CLASSES = 1, RMIL_TAKES_SURVIVAL = 2, RMIL_TAKES_NUMBER = 4, R
 
 struct RmilModelClass {
     const char *name;
+    const char *source;             /* what it is and who published it, for the methods paragraph of reports; NULL: not said */
     const RmilTrainMethod *methods; /* the model with each guide that it supports, first without a guide; the last has no name */
     RmilGuide guide;                /* the default guide */
     int logits;                     /* for two classes: 1 (sigmoid) or 2 (softmax) */

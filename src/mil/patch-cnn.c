@@ -97,6 +97,7 @@ static const RmilTrainMethod methods[] = {{.name = "supervised", .title = "Fully
 
 static const RmilModelClass class = {
     .name = "patch-cnn",
+    .source = "ResNet-50 fine-tuned on patches, with max pooling, Kim et al. 2026",
     .methods = methods,
     .logits = 1,
     .tasks = RMIL_TAKES_CLASSES,

@@ -151,6 +151,7 @@ static const RmilOption options[] = {RMIL_PATCH_HIDDEN, RMIL_PATCH_TOP, {0}};
 
 static const RmilModelClass class = {
     .name = "patch-linear",
+    .source = "classifier of patches with max pooling, Kim et al. 2026",
     .methods = methods,
     .logits = 1,
     .tasks = RMIL_TAKES_CLASSES,

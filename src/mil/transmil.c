@@ -259,6 +259,7 @@ static const RmilTrainMethod methods[] = {{.name = "transmil", .title = "TransMI
 
 static const RmilModelClass class = {
     .name = "transmil",
+    .source = "transformer for correlated multiple-instance learning, Shao et al. 2021",
     .methods = methods,
     .first = "_fc1.0.weight",
     .logits = 2,

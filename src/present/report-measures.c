@@ -10,7 +10,7 @@ static const struct {
 } pooled_words[] = {
     [RMIL_TESTS_SAME] =
         {"Test slides, predictions averaged over the seeds; 95 % interval below each value. Best in bold.",
-         "The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
+         "A seed is one training with its own random numbers. The probabilities that the seeds give a test slide are averaged, and each measure is computed once from the averages.",
          "Test slides, every training alone: mean ± standard deviation over the seeds. The best mean in bold.",
          "ROC curves. Thick: probabilities averaged over the seeds, with the AUROC; thin: each seed."},
     [RMIL_TESTS_FOLDS] =

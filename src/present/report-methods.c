@@ -96,7 +96,9 @@ static void say_training(const RmilReport *report, GString *out) {
         const char *model = rmil_json_text(config, "model"), *guide = rmil_json_text(config, "guide");
         g_string_append_printf(out, "%s%s", m == 0 ? "" : m + 1 < s->n ? ", " : " and ", s->methods[m].method->title);
         if (!model) continue;
+        const RmilTrainMethod *known = rmil_method_of(model, NULL, NULL);
         g_string_append_printf(out, " (model %s", model);
+        if (known && known->source && !strstr(out->str, known->source)) g_string_append_printf(out, ": %s", known->source);
         if (guide && strcmp(guide, "none") != 0)
             g_string_append_printf(out, "; attention guided on annotated tiles by %s, λ = %g",
                                    strcmp(guide, "rank") == 0 ? "the pairwise rank loss of Kim et al." : guide,

@@ -466,7 +466,7 @@ static void test_flow(void) {
     page_has(made->page, "tiles of 224 × 224 px at 0.5 µm per pixel, without overlap; tiles with at least 5 % tissue were kept");
     page_has(
         made->page,
-        "AB-MIL (model abmil) and Rank induction (model abmil; attention guided on annotated tiles by the pairwise rank loss of Kim et al., λ = 2)");
+        "AB-MIL (model abmil: attention-based multiple-instance learning, Ilse et al. 2018) and Rank induction (model abmil; attention guided on annotated tiles by the pairwise rank loss of Kim et al., λ = 2)");
     page_has(made->page,
              "trained on the cross-entropy of slide labels by Adam: learning rate 0.0002, at most 90 epochs; the best epoch was kept");
     page_has(made->page, "chosen by Youden’s index on validation slides");
