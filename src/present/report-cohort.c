@@ -203,7 +203,10 @@ static JsonNode *in_words(JsonNode *summary) {
         for (gsize k = 0; k < G_N_ELEMENTS(names); k++)
             if (strcmp(m->data, names[k].key) == 0) words = names[k].words;
         JsonNode *value = rmil_json_get(summary, m->data), *spread = spread_in_words(value);
-        json_object_set_member(out, words, spread ? spread : json_node_copy(value));
+        double patients;
+        if (strcmp(m->data, "patients") == 0 && rmil_json_number(value, &patients) && patients == 0)
+            json_object_set_string_member(out, words, "not given");
+        else json_object_set_member(out, words, spread ? spread : json_node_copy(value));
     }
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     json_node_take_object(node, out);

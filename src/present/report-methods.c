@@ -130,9 +130,9 @@ static void say_training(const RmilReport *report, GString *out) {
     const RmilMethodSummary *best = rmil_report_reference(report);
     if (best->seeds > 1)
         g_string_append_printf(out,
-                               "Each method was trained %d times (seeds %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+                               "Each method was trained %d times (seeds %" G_GINT64_FORMAT " %s %" G_GINT64_FORMAT
                                "), and a test slide’s prediction is the %s. ",
-                               best->seeds, seed_at(best, 0), seed_at(best, best->seeds - 1),
+                               best->seeds, seed_at(best, 0), best->seeds == 2 ? "and" : "to", seed_at(best, best->seeds - 1),
                                best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
 }
 
