@@ -25,7 +25,7 @@ static void question(const RmilStudyReport *study, GString *out) {
         list_methods(study, text);
         g_string_append_c(text, '?');
     } else {
-        g_string_append_printf(text, "How does %s on unseen slides change with ", measure);
+        g_string_append_printf(text, "How does the %s on unseen slides change with ", measure);
         for (int a = 0; a < study->n_axes; a++) {
             const RmilStudyAxis *axis = &study->axes[a];
             g_autofree char *words = g_strdup(axis->what ? axis->what->axis : axis->name);
@@ -54,7 +54,7 @@ static void pooled_answer(const RmilReport *report) {
     char value[16], low[16], high[16];
     if (report->study->n_levels > 1 || !report->tested || best->tests == RMIL_TESTS_MIXED || isnan(best->interval[0].low)) return;
     rmil_html(report->out,
-              "<p>On %u test slides the %s of %s reach %s %s, 95 %% interval %s to %s: so much could other slides change.</p>\n",
+              "<p>On %u test slides the %s of %s reach %s %s, 95 %% interval %s to %s (how much other slides could change it).</p>\n",
               best->pooled->len, best->seeds > 1 ? rmil_tests_measured(best) : "predictions", best->method->title,
               report->summary->measures[0].name, rmil_html_metric(best->value[0], value), rmil_html_metric(best->interval[0].low, low),
               rmil_html_metric(best->interval[0].high, high));

@@ -122,8 +122,8 @@ static gboolean add_picture(const RmilStudyReport *study, const RmilAttended *on
     g_string_append(out, data);
     g_string_append_printf(
         out,
-        "\"><figcaption>First the annotated patches, then the attention of each method over the slide (where its file is there) or its "
-        "patches in gray. One scale for all: 1× is what each patch would have if all counted the same.%s</figcaption>"
+        "\"><figcaption>First the annotated patches, then the attention of each method over the slide (if its file is there) or over its "
+        "patches in gray. All have one scale: 1× is the attention of each patch if all had the same.%s</figcaption>"
         "</figure>\n",
         one->n && !isnan(one->probability[0]) ? " p: probability of the slide." : "");
     return TRUE;
@@ -181,9 +181,8 @@ gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
     if (chosen->len == 0) return TRUE;
     g_string_append(out, "<section id=\"attention\"><h2>The same slides under each method</h2>\n<p>Models of one split");
     rmil_html(out,
-              "%s%s (seed %" G_GINT64_FORMAT
-              ") on test slides: the one in the middle and the one at the lower quarter when slides are put in order of "
-              "the share of %s’s attention that lies on the lesion.</p>\n",
+              "%s%s (seed %" G_GINT64_FORMAT ") on test slides: the median and the lower quartile when slides are ordered by "
+              "the share of %s’s attention that lies in the lesion.</p>\n",
               seed->split && *seed->split ? " " : "", seed->split ? seed->split : "", seed->seed,
               level->summary->methods[reference].method->title);
     GError *reason = NULL;

@@ -174,7 +174,7 @@ static void say_annotated(const RmilStudyReport *study, GString *shapes) {
         if (fabs(study->levels[i].shown - 20) > 1e-6) continue;
         double part = (s->methods[i].mean[0] - none->mean[0]) / gain;
         shape(shapes, part >= 0.5,
-              "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is there (half or more counts as near saturation; "
+              "with 20 %% of the positive slides annotated, %.0f %% of the whole gain is reached (half or more counts as near saturation; "
               "the paper: 67 %%).",
               100 * part);
     }
@@ -272,7 +272,7 @@ static void say_localisation(const RmilStudyReport *study, GString *shapes) {
             leading += own >= best;
         }
         if (alphas)
-            shape(shapes, leading == alphas, "%s: no other method is above %s at %d of %d values of α.",
+            shape(shapes, leading == alphas, "%s: no other method is higher than %s at %d of %d values of α.",
                   ((const char *[]){"IoU", "Dice", "pointing game"})[what], s->methods[reference].method->title, leading, alphas);
     }
 }
@@ -300,7 +300,7 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     if (shapes->len && study->task.classes == 2) /* the paper knows two classes */
         g_string_append_printf(
             out,
-            "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two means of AUROC are too close to tell when they differ by less than "
-            "twice the standard error of their difference over the trainings; the other sentences only count. The tests say more.</p>\n",
+            "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two mean AUROCs are too close to tell apart if they differ by less than "
+            "twice the standard error of their difference over the trainings. The other sentences only count; the tests say more.</p>\n",
             shapes->str);
 }

@@ -38,16 +38,17 @@ gboolean rmil_study_latex_write(const RmilStudyReport *study, const char *folder
 /* -- sections ----------------------------------------------------------------------------------------------------------- */
 static void add_progress(const RmilStudyReport *study, GString *out) {
     if (study->done == study->planned) return;
-    rmil_html(out,
-              "<div class=\"note\" role=\"note\"><p>%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-              " trainings are done; this report is of those. The numbers will change.</p><details><summary>What is left</summary><ul>\n",
-              study->done, study->planned);
+    rmil_html(
+        out,
+        "<div class=\"note\" role=\"note\"><p>%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+        " trainings are done, and this report covers only those. The numbers will change.</p><details><summary>What is left</summary><ul>\n",
+        study->done, study->planned);
     for (guint i = 0; i < study->left->len; i++) rmil_html(out, "<li>%s</li>\n", (const char *)study->left->pdata[i]);
     g_string_append(out, "</ul></details></div>\n");
 }
 
 /* The same words below every figure would be in the way: the later ones refer to the first. */
-static const char likewise[] = "As the first figure of this page.";
+static const char likewise[] = "As in the first figure of this page.";
 
 static const char stars_text[] =
     "Stars: Mann-Whitney U over the trainings, two-sided, not corrected: * P < .05, ** P < .001, *** P < .0001, "
@@ -62,7 +63,7 @@ static char *curve_caption(const RmilStudyReport *study) {
                                  : "band (of the reference) and bars: SD",
                            stars_text,
                            against ? "against "
-                                   : "of the reference against the method whose symbol stands before them; − before the stars: the "
+                                   : "of the reference against the method whose symbol stands before them; a − before the stars: the "
                                      "reference is lower",
                            against ? against : "");
 }
@@ -199,8 +200,8 @@ gboolean rmil_study_tests(RmilReport *report, GError **error) {
     if (inner->len)
         g_string_append_printf(
             out,
-            "<section id=\"tests\"><h2>Performance</h2>\n<p>The paper tests with Mann-Whitney U, uncorrected. The "
-            "tests beside it use that the trainings share splits and slides, and correct for their number.</p>\n%s</section>\n",
+            "<section id=\"tests\"><h2>Performance</h2>\n<p>The paper uses the Mann-Whitney U test without correction. The "
+            "tests beside it take into account that the trainings share splits and slides, and correct for the number of tests.</p>\n%s</section>\n",
             inner->str);
     return TRUE;
 }
@@ -215,7 +216,7 @@ gboolean rmil_study_localise(RmilReport *report, GError **error) {
         out,
         "<section id=\"localisation\"><h2>Attention and lesions</h2>\n<p>Of %d %s test slides the patches with "
         "the highest attention are compared with the annotated ones. IoU and Dice: as many patches as α %% of the number of annotated "
-        "patches, so at 100 %% a perfect attention reaches 1. Pointing game: the top α %% of all patches; hit when one of them is "
+        "patches, so at 100 %% a perfect attention reaches 1. Pointing game: the top α %% of all patches, a hit if one of them is "
         "annotated.</p>\n",
         s->local_slides, rmil_task_annotated(&study->task));
     if (!study->along_summary) {

@@ -282,15 +282,13 @@ GPtrArray *rmil_study_test_tables(const RmilStudyReport *study) {
     for (int i = 0; i < n_shown; i++) {
         RmilStudyTable *table = tests_table(study, tests, shown[i]);
         if (i == 0)
-            rmil_study_table_note(table,
-                                  "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
-                                  "latter in pairs of the same split and seed: would the difference hold for other trainings?%s%s",
-                                  study->task.classes == 2
-                                      ? " DeLong compares the predictions averaged over the trainings: would it hold for other slides?"
-                                      : "",
-                                  pooled || study->task.classes != 2
-                                      ? ""
-                                      : " It needs the same test slides in every training; where it is missing (–), they differ.");
+            rmil_study_table_note(
+                table,
+                "Difference of the means. Mann-Whitney U and the Wilcoxon test compare the values of the trainings, the "
+                "latter in pairs of the same split and seed: would the difference hold for other trainings?%s%s",
+                study->task.classes == 2 ? " DeLong compares the predictions averaged over the trainings: would it hold for other slides?"
+                                         : "",
+                pooled || study->task.classes != 2 ? "" : " It needs the same test slides in every training; – means that they differ.");
         g_ptr_array_add(tables, table);
     }
     return tables;
@@ -352,9 +350,8 @@ GPtrArray *rmil_study_pooled_tables(const RmilStudyReport *study) {
                           study->task.classes == 2 ? " Accuracy, sensitivity and specificity at probability > 0.5." : "",
                           all ? "" : " – where trainings share some of their test slides, but not all.");
     if (undefined && study->task.kind == RMIL_TASK_SURVIVAL)
-        rmil_study_table_note(table,
-                              "The integrated Brier score needs the same bins of time in every training; bins follow from the training "
-                              "set, and Cox’s loss has none.");
+        rmil_study_table_note(table, "The integrated Brier score needs the same time bins in every training. Bins depend on the training "
+                                     "set, and Cox’s loss has none.");
     g_ptr_array_add(tables, table);
     return tables;
 }
