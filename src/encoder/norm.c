@@ -11,8 +11,8 @@
 #define MOMENTUM 0.1  /* weight of a batch in the running statistics */
 enum {
     MOST = 16, /* channels that a loop keeps in registers */
-    FLUSH = 64
-}; /* number of pixels whose float sums are added to double ones */
+    FLUSH = 64 /* pixels whose float sums are added to double ones */
+};
 
 /* -- float32 and bfloat16 -------------------------------------------------------------------------------------------------- */
 RMIL_INLINE float get(const void *x, int64_t i, gboolean half) {
