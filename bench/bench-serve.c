@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page's server: the first tile of a slide, tiles that eight clients ask for at once, from a change of an outline to the new heat map on
+/* The page's server: the first tile of a slide, tiles that eight clients ask for at once, from a changed outline to the new heat map on
  * 60 slides, and memory while 500 slides are opened in turn. Client and server share the machine.
  *
  *   bench-serve [SLIDE]   a real slide instead of the generated one of 8192 × 8192 px
