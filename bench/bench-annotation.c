@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Labelling tiles with annotations: reading ASAP XML into a region, and the exact share of every tile of a grid, against
- * clipping the same tiles by GEOS with prepared geometry (the usual way). Arguments: ASAP XML files; without any, an
- * outline of the size of Camelyon16's largest (63 polygons, 39,000 vertices) is made. */
+ * clipping the same tiles by GEOS with prepared geometry (the usual way). Arguments: ASAP XML files; without any, it
+ * makes an outline as large as Camelyon16's largest (63 polygons, 39,000 vertices). */
 #include "bench.h"
 #include "rankmil/annotation.h"
 

@@ -20,8 +20,8 @@
 
 static double seconds(void) { return (double)g_get_monotonic_time() * 1e-6; }
 
-/* The whole file into memory: fresh from the system, as a reader that keeps what it reads must take it, or a buffer of
- * 256 KiB used over and over, which is all that copying costs. */
+/* Reads the whole file into memory: fresh memory from the system, which a reader that keeps the data needs, or a buffer of
+ * 256 KiB used over and over, which gives the cost of copying alone. */
 static double read_plain(const char *path, gboolean fresh) {
     double start = bench_cpu_seconds();
     struct stat info;

@@ -57,7 +57,7 @@ static void draw(uint8_t *rgb, int tiles) {
     }
 }
 
-/* Median tiles per second; *busy: the same per second of processor time, which a loaded machine does not change. */
+/* Median tiles per second; *busy: the same per second of processor time, which does not depend on the machine's load. */
 static double measure(Job *job, int tiles, int threads, double *busy) {
     double rates[ROUNDS], busies[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
@@ -75,7 +75,7 @@ static double measure(Job *job, int tiles, int threads, double *busy) {
 
 static const char *command; /* rankmil, built beside this program */
 
-/* Runs the command with the arguments; its JSON, or NULL with a line that says why. */
+/* Runs the command with the arguments; returns its JSON, or prints why not and returns NULL. */
 static JsonParser *ask(const char *const *arguments) {
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
@@ -94,7 +94,7 @@ static double children_cpu_seconds(void) {
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
-/* busy: the encoder's own tiles per second of processor time. On a machine that does other things, too, that is what can be compared. */
+/* busy: the encoder's own tiles per second of processor time. On a busy machine only these can be compared. */
 static void bench_pipeline(const char *name, const char *weights, double alone, double busy) {
     g_autofree char *folder = g_dir_make_tmp("rankmil-bench-XXXXXX", NULL), *made = g_build_filename(folder, "made", NULL);
     g_autofree char *cohort = g_build_filename(made, "cohort.csv", NULL), *out = g_build_filename(folder, "out", NULL);

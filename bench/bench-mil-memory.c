@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Training within less memory than the features need, against all of them in memory. */
+/* Training with less memory than the features need, against training with all of them in memory. */
 #include "bench-mil.h"
 
 #include "base/base-private.h"
@@ -48,7 +48,7 @@ static void mark(gpointer user, const char *what, int64_t done, int64_t total) {
     marks[done] = g_get_monotonic_time();
 }
 
-/* Seconds of the second of two epochs. */
+/* Measures the seconds of the second of two epochs. */
 static gboolean time_epoch(const RmilCohort *cohort, int64_t memory, const char *cache, int threads, double *seconds, GError **error) {
     RmilBagSetOptions options;
     rmil_bag_set_options_init(&options);

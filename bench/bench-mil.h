@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the training benches share. */
+/* Shared by the training benches. */
 #ifndef RMIL_BENCH_MIL_H
 #define RMIL_BENCH_MIL_H
 

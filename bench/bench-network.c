@@ -93,8 +93,8 @@ static gboolean step(Training *t, GError **error) {
     return rmil_crew_run(t->crew, t->tensors->len, update, &all, error);
 }
 
-/* GFLOP of a tile's forward and back: convolutions as direct sums, once forward, twice back where the stage learns; what learns first
- * needs no gradient by its input. */
+/* GFLOP of a tile's forward and back: convolutions as direct sums, once forward, twice back where the stage learns; the first
+ * trained layer needs no gradient of its input. */
 static double work(const Training *t) {
     double sum = 0;
     for (guint i = 0; i < t->tensors->len; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page's server: the first tile of a slide, tiles that eight clients ask for at once, from a change of an outline to the new heat map on 60
- * slides, and memory while 500 slides are opened in turn. Client and server share the machine.
+/* The page's server: the first tile of a slide, tiles that eight clients ask for at once, from a changed outline to the new heat map on
+ * 60 slides, and memory while 500 slides are opened in turn. Client and server share the machine.
  *
- *   bench-serve [SLIDE]   a real slide in the place of the made one of 8192 × 8192 px
+ *   bench-serve [SLIDE]   a real slide instead of the generated one of 8192 × 8192 px
  *   bench-serve --large   only the outline, on 200 slides of 8,000 patches of 1,024 numbers: 6.5 GB of disk */
 #include "bench.h"
 #include "rankmil/rankmil.h"
@@ -54,7 +54,7 @@ static char *make_slide(const char *folder) {
     return path;
 }
 
-/* The slide under many names: each is opened by itself. */
+/* The slide under many names, each of which is opened separately. */
 static char *make_table(const char *folder, const char *slide) {
     g_autoptr(GString) table = g_string_new("slide,label\n");
     const char *ending = strrchr(slide, '.');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides: tiles per second and processor time a tile, read row by row and block by block, beside OpenSlide alone decoding the same regions of
- * the same level on as many threads (and openslide-python, where RMIL_PEER_PYTHON has it), the encoder "texture" alone, and both as `rankmil
- * encode` runs them; and the memory that the tissue mask of a slide of 100,000 × 100,000 pixels takes.
+/* Slides: tiles per second and processor time a tile, read row by row and block by block, compared with OpenSlide alone decoding the same
+ * regions of the same level on as many threads (and openslide-python, if RMIL_PEER_PYTHON has it), the encoder "texture" alone, and both as
+ * `rankmil encode` runs them; and the memory that the tissue mask of a slide of 100,000 × 100,000 pixels takes.
  *
  *   bench-slide [SLIDE …]     real slides are added to the made ones
  *   bench-slide --huge-single the mask's memory on a slide without a pyramid as well (minutes) */
@@ -128,7 +128,7 @@ static void print_speed(const char *name, Speed *speed) {
 }
 
 /* Share by processor time, which other work on the machine does not change: of the slower of the two alone, and of both after each other,
- * which is all that there is to be had where one processor does both. */
+ * which is the best possible if one processor does both. */
 static void print_shares(Speed *alone, Speed *encoder, Speed *all) {
     const double reading = bench_median(alone->cpu, ROUNDS), encoding = bench_median(encoder->cpu, ROUNDS),
                  both = bench_median(all->cpu, ROUNDS);
@@ -150,7 +150,7 @@ static void close_job(Job *job) {
     rmil_slide_free(job->slide);
 }
 
-/* All start with empty caches, in turns. */
+/* All take turns, each starting with empty caches. */
 static void bench_tiles(const char *folder, const char *path, const char *what, double mpp, double tile_mpp, int threads) {
     GError *error = NULL;
     g_autoptr(RmilSlide) slide = rmil_slide_open(path, mpp, &error);

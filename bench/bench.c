@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the benches share. */
+/* Shared by the benches. */
 #include "bench.h"
 
 #include "rankmil/evaluate.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every reader of others' files, under bytes that nobody meant: readers.c has the table, docs/reliability.md the figures.
+/* Every reader of other programs' files, with arbitrary bytes: readers.c has the table, docs/reliability.md the figures.
  *
  *     make fuzz                             libFuzzer on each (clang), a summary line each
  *     meson test -C build readers           the seeds and findings in fuzz/corpus, with any compiler
- *     RMIL_FUZZ=60 meson test -C build …    and mutations of them, so many seconds for each reader */
+ *     RMIL_FUZZ=60 meson test -C build …    and mutations of them, this many seconds per reader */
 #ifndef RMIL_FUZZ_H
 #define RMIL_FUZZ_H
 
@@ -21,16 +21,16 @@ typedef struct {
 typedef void (*FuzzRead)(const FuzzInput *input);
 
 typedef struct {
-    const char *name; /* and of its folder in fuzz/corpus */
-    const char *file; /* under which name the bytes lie in the folder */
+    const char *name; /* also of its folder in fuzz/corpus */
+    const char *file; /* name of the file with the bytes in the folder */
     FuzzRead read;
-    FuzzRead begin; /* puts beside it what else the reader wants, once; NULL: nothing */
+    FuzzRead begin; /* called once: adds other files that the reader needs; NULL: none */
 } FuzzReader;
 extern const FuzzReader fuzz_readers[]; /* ends with a name of NULL */
 const FuzzReader *fuzz_find(const char *name);
 
 void fuzz_feed(const FuzzReader *reader, const void *data, gsize size);
-/* Another file in the folder of an input. */
+/* Writes another file into the folder of an input. */
 void fuzz_beside(const FuzzInput *input, const char *name, const char *text);
 
 /* A reader gives something or says why not, never both and never neither. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outlines: ASAP's XML, GeoJSON and masks, told by content, with and without padding; and what the page sends. */
+/* Outlines: ASAP's XML, GeoJSON and masks, told by content, with and without padding; and the data that the page sends. */
 #include "fuzz.h"
 
 #include "rankmil/annotation.h"
@@ -39,7 +39,7 @@ void fuzz_annotation(const FuzzInput *input) {
     }
 }
 
-/* What a stroke of the page's brush makes of an outline. */
+/* An outline after a stroke of the page's brush. */
 void fuzz_brush(const FuzzInput *input) {
     GError *error = NULL;
     g_autoptr(JsonNode) request = rmil_json_parse(input->data, input->size, "the request", &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Features and patch labels of one slide, and what a writer left that was killed. */
+/* Features and patch labels of one slide, and the file left by a killed writer. */
 #include "fuzz.h"
 
 #include "rankmil/bag.h"
@@ -40,7 +40,7 @@ void fuzz_labels(const FuzzInput *input) {
     g_clear_error(&error);
 }
 
-/* Whatever the file holds, the writer goes on, and the features that it has are those that it was given. */
+/* Whatever the file holds, the writer goes on, and has exactly the features that it was given. */
 void fuzz_partial(const FuzzInput *input) {
     enum { ROWS = 3, COLUMNS = 2 };
     int64_t coords[2 * ROWS] = {0, 0, 224, 0, 448, 0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feature files whose structure is drawn from the bytes: names, types, shapes, chunks, links and attributes of every layout in any
- * combination. HDF5 itself is sound in each; what is tried is what the readers of the layouts make of it. */
+ * combination. Each is a sound HDF5 file; the test is how the readers of the layouts handle it. */
 #include "fuzz.h"
 
 #include "rankmil/bag.h"
@@ -123,7 +123,7 @@ static void add_other(Draw *from, hid_t file) {
 }
 
 void fuzz_layout(const FuzzInput *input) {
-    static int number; /* a name of its own for each: HDF5 remembers files */
+    static int number; /* a different name for each: HDF5 remembers files */
     Draw from = {(const guint8 *)input->data, (const guint8 *)input->data + input->size};
     g_autofree char *path = g_strdup_printf("%s/made-%d.h5", input->folder, number++ % 64);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

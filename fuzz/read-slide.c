@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slides and what their headers say; digits. OpenSlide, libtiff and libvips decode in this process: what ends them is a finding of theirs. */
+/* Slides and what their headers say; digits. OpenSlide, libtiff and libvips decode in this process: a crash of theirs is their finding. */
 #include "fuzz.h"
 
 #include "rankmil/slide.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights: PyTorch's two forms, safetensors, models, checkpoints, ONNX; what looks for a network among tensors and writes it as a graph. */
+/* Weights: PyTorch's two forms, safetensors, models, checkpoints, ONNX; the search for a network among tensors and its graph. */
 #include "fuzz.h"
 
 #include "encoder/encoder-onnx.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <zip.h>
 
-/* Tensors can be read as what they are. */
+/* Tensors can be read by their types. */
 static void touch(const RmilTensors *tensors) {
     for (int64_t i = 0; i < rmil_tensors_count(tensors); i++) {
         const RmilTensor *tensor = rmil_tensors_at(tensors, i);

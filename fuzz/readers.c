@@ -54,7 +54,7 @@ void fuzz_beside(const FuzzInput *input, const char *name, const char *text) {
     put(path, text, strlen(text));
 }
 
-/* One folder for each reader, below one of this process, which goes at the end. */
+/* Holds one folder per reader; belongs to this process, and is removed at the end. */
 static char *home;
 
 static void forget(void) {
@@ -65,7 +65,7 @@ static void forget(void) {
 
 void fuzz_feed(const FuzzReader *reader, const void *data, gsize size) {
     if (!home) {
-        g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL); /* what vips warns of is no finding */
+        g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL); /* warnings of vips are not findings */
         const gboolean memory = !g_getenv("TMPDIR") && g_file_test("/dev/shm", G_FILE_TEST_IS_DIR);
         home = g_build_filename(memory ? "/dev/shm" : g_get_tmp_dir(), "rankmil-fuzz-XXXXXX", NULL);
         if (!g_mkdtemp(home)) abort();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every reader under its seeds and what was found; with RMIL_FUZZ=SECONDS also under mutations of these, without libFuzzer. */
+/* Runs every reader on its seeds and earlier findings; with RMIL_FUZZ=SECONDS also on mutations of these, without libFuzzer. */
 #include "fuzz.h"
 
 #include <string.h>

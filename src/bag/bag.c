@@ -6,7 +6,7 @@
 
 #include <sys/mman.h>
 
-#define MOST_PX (INT64_C(1) << 50) /* coordinates beyond it are no coordinates */
+#define MOST_PX (INT64_C(1) << 50) /* larger numbers are not coordinates */
 
 void rmil_bag_copy_scale(RmilBag *to, const RmilBag *from) {
     to->patch_size = from->patch_size;
@@ -58,7 +58,7 @@ static gboolean check_content(const char *path, const RmilBag *bag, GError **err
                              "%s: /coords: patch %" G_GINT64_FORMAT " has coordinates that no slide can have: they must be level-0 pixels",
                              path, i / 2);
     if (bag->slide_width == 0 || bag->slide_height == 0 || !bag->coords) return TRUE;
-    double margin = bag->patch_size_level0; /* a tile may begin left of or above the scan, never wholly outside */
+    double margin = bag->patch_size_level0; /* a tile may start left of or above the scan, but not lie wholly outside */
     for (int64_t i = 0; i < bag->count; i++) {
         double x = (double)bag->coords[2 * i], y = (double)bag->coords[2 * i + 1];
         if (x < -margin || y < -margin || x >= (double)bag->slide_width || y >= (double)bag->slide_height)
@@ -80,9 +80,9 @@ static gboolean read_hdf5(const char *path, RmilBag *bag, RmilBagFlags flags, GE
     bag->left_out = rmil_hdf5_text(file, file->id, RMIL_LEFT_OUT_ATTRIBUTE);
     bag->extractor = rmil_hdf5_text(file, file->id, RMIL_EXTRACTOR_ATTRIBUTE);
     if (g_strcmp0(bag->extractor, bag->source) == 0 || g_strcmp0(bag->extractor, RMIL_EXTRACTOR_UNKNOWN) == 0)
-        g_clear_pointer(&bag->extractor, g_free); /* what is written where there is no other name */
+        g_clear_pointer(&bag->extractor, g_free); /* the placeholder that is written without a name */
     if (read) return rmil_hdf5_sound(file, error);
-    if (layout && !rmil_hdf5_sound(file, error)) g_clear_error(&reason); /* the cause of the rest */
+    if (layout && !rmil_hdf5_sound(file, error)) g_clear_error(&reason); /* the doubt is the cause, and is reported instead */
     else if (layout) g_propagate_error(error, reason);
     return FALSE;
 }

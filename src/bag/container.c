@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing bags: HDF5 files in any layout that is written, and PyTorch tensors. */
+/* Writes bags: HDF5 files in any writable layout, and PyTorch tensors. */
 #include "bag-private.h"
 #include "tensors/tensors-private.h"
 
@@ -17,7 +17,7 @@ gboolean rmil_bag_check(const char *path, int64_t count, int64_t dim, GError **e
                      path, count, dim, RMIL_BAG_COUNT_LIMIT, RMIL_BAG_DIM_LIMIT);
 }
 
-/* Chunks of equal height, none below 1 MiB unless the whole is; so the last one wastes less than a row per chunk. */
+/* Chunks of equal height, at least 1 MiB unless the whole is smaller; so the last one wastes less than a row per chunk. */
 static int64_t chunk_height(int64_t count, int64_t row) {
     int64_t chunks = MAX(1, count * row / CHUNK_BYTES);
     return (count + chunks - 1) / chunks;

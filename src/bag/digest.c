@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a bag holds in one short text, to find the same slide under another name. */
+/* A digest of a bag's content, to find the same slide under another name. */
 #include "digest.h"
 
 #include "bag-private.h"
@@ -12,7 +12,7 @@ char *rmil_bag_digest(const RmilBag *bag) {
     g_autofree char *size = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT, bag->count, bag->dim);
     g_checksum_update(sum, (const guchar *)size, -1);
     g_autofree uint16_t *row = g_new(uint16_t, (gsize)bag->dim + 1);
-    for (int64_t i = 0; bag->features && i < MIN(bag->count, ROWS); i++) { /* evenly over the bag, its first and last included */
+    for (int64_t i = 0; bag->features && i < MIN(bag->count, ROWS); i++) { /* spread evenly over the bag, including first and last */
         const int64_t at = bag->count <= ROWS ? i : i * (bag->count - 1) / (ROWS - 1);
         const size_t bytes = rmil_precision_bytes(bag->precision);
         const char *from = (const char *)bag->features + (size_t)(at * bag->dim) * bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a bag holds, to tell bags apart. */
+/* Digests of a bag's content, to tell bags apart. */
 #ifndef RMIL_BAG_DIGEST_H
 #define RMIL_BAG_DIGEST_H
 

@@ -7,7 +7,7 @@
 
 #define TEXT_LIMIT ((size_t)1 << 20)
 
-/* An open attribute and what is in it; `id` invalid: there is none. */
+/* An open attribute and its description; `id` invalid: there is none. */
 typedef struct {
     RmilHid id, type;
     H5T_class_t class;
@@ -37,7 +37,7 @@ static Attribute attribute_open(RmilHdf5 *file, hid_t object, const char *name) 
     return attribute;
 }
 
-/* One text; NULL and no doubt: it is not UTF-8. */
+/* One text; NULL without a doubt: it is not UTF-8. */
 static char *read_text(RmilHdf5 *file, const Attribute *attribute, const char *name) {
     g_auto(RmilHid) memory = H5Tcopy(H5T_C_S1);
     g_autofree char *text = NULL;
@@ -121,7 +121,7 @@ gboolean rmil_hdf5_put_number(hid_t object, const char *name, double value) {
     return put(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &whole);
 }
 
-/* Of fixed length: the file needs no heap. */
+/* Of fixed length, so that the file needs no heap. */
 gboolean rmil_hdf5_put_text(hid_t object, const char *name, const char *text) {
     RMIL_HDF5_SCOPE;
     g_auto(RmilHid) type = H5Tcopy(H5T_C_S1);

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A chunk is read as a whole by HDF5; files that would make it allocate more than this are refused. */
+/* HDF5 reads a chunk as a whole; files that would make it allocate more than this are refused. */
 #define CHUNK_LIMIT ((int64_t)1 << 30)
 /* Plain data is read in slices that stay in the second-level cache until they are decoded. */
 #define SLICE_BYTES ((int64_t)256 << 10)
 #define BLOCK_BYTES ((int64_t)4 << 20)
-/* HDF5 looks up chunk i by walking over the i before it: only worth it for few, large chunks. */
+/* HDF5 finds chunk i by walking over the i chunks before it, which only pays off for few, large chunks. */
 #define PLAIN_CHUNKS 4096
 #define PLAIN_CHUNK_BYTES ((int64_t)64 << 10)
 
@@ -57,8 +57,8 @@ static gboolean element_of(hid_t id, RmilElement *element) {
     return H5Tget_size(type) <= 16;
 }
 
-/* Is there as much in the file as the dataset's size says? Refuses what a killed writer left half made, and sizes that
- * no file of this length can hold (deflate shrinks at most 1032 times, LZF 88 times, others more). */
+/* Does the file hold as much as the dataset's size says? Refuses what a killed writer left unfinished, and sizes that no
+ * file of this length can hold (deflate shrinks at most 1032 times, LZF 88 times, others more). */
 static gboolean check_storage(const RmilDataset *dataset, GError **error) {
     const char *path = dataset->file->path, *name = dataset->name;
     g_auto(RmilHid) creation = H5Dget_create_plist(dataset->id), type = H5Dget_type(dataset->id);
@@ -166,7 +166,7 @@ gboolean rmil_dataset_read(const RmilDataset *dataset, hid_t memory_type, int64_
 /* Bytes of one stored element as rmil_dataset_rows hands them out. */
 static size_t width_of(const RmilDataset *dataset) { return dataset->element == RMIL_ELEMENT_F16 ? 2 : 4; }
 
-/* Where whole rows lie plainly in the file. */
+/* A stretch of the file that holds whole rows as they are. */
 typedef struct {
     int64_t first, rows, offset;
 } Extent;
@@ -197,7 +197,7 @@ static GArray *plain_chunks(const RmilDataset *dataset, hid_t creation) {
     return g_steal_pointer(&extents);
 }
 
-/* NULL: not plain, HDF5 has to read it. */
+/* NULL: the data is not plain, HDF5 has to read it. */
 static GArray *plain_extents(const RmilDataset *dataset) {
     RMIL_HDF5_SCOPE;
     g_auto(RmilHid) creation = H5Dget_create_plist(dataset->id);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HDF5 trusts what a file says of its own structure: some versions read far beyond a buffer in a damaged one, and the process
- * dies of it. No call of the library can be safe from that, so a file that is new to this process is first looked through by
- * a child process, which may die in its place. The child does nothing but HDF5: when it is made this process holds HDF5's
- * lock, so that HDF5 is between two calls, and of all else it uses memory alone, which the C library keeps usable. */
+/* HDF5 trusts what a file says of its own structure: in a damaged file some versions read far beyond a buffer, and the process
+ * dies. No call of the library is safe from that, so a file that is new to this process is first examined by a child process,
+ * which may die in its place. The child does nothing but HDF5: at the fork this process holds HDF5's lock, so that HDF5 is
+ * between two calls; apart from HDF5 the child only uses memory, which the C library keeps usable. */
 #include "hdf5-private.h"
 #include "rankmil/bag.h"
 
@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #ifndef SECONDS_OF_WORK
-#define SECONDS_OF_WORK 60 /* for one file: HDF5 can also run in circles */
+#define SECONDS_OF_WORK 60 /* for one file: HDF5 can also loop for ever */
 #endif
-/* Then the child is given up, and files are read without it. Address sanitizer's allocator, unlike the C library's, does not get its own
- * locks over a fork: a child may wait for one of them for ever. */
+/* After this time the child is given up, and files are read without it. Unlike the C library's allocator, that of AddressSanitizer does not
+ * keep its locks usable across a fork: a child may wait for one for ever. */
 #ifdef RMIL_ASAN
 #define SECONDS_OF_SILENCE 20
 #else
@@ -51,8 +51,8 @@ static void look_at_attributes(RmilHdf5 *file, hid_t object) {
         H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, &position, look_at_attribute, NULL);
 }
 
-/* Whatever decides how numbers are found in the file; the numbers themselves of small datasets, and where filters other than
- * the usual ones make them. */
+/* Looks at everything that decides how numbers are found in the file; also reads the numbers of small datasets, and of those
+ * with unusual filters. */
 static void look_at_dataset(hid_t id) {
     g_auto(RmilHid) type = H5Dget_type(id), space = H5Dget_space(id), creation = H5Dget_create_plist(id);
     hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
@@ -79,7 +79,7 @@ static herr_t look_at_object(hid_t group, const char *name, const H5L_info_t *in
 
 static void look_through(const char *path) {
     RmilHdf5 *file = rmil_hdf5_open_unexamined(path, NULL);
-    if (!file) return; /* an error that the process itself can have */
+    if (!file) return; /* an error that the parent meets just as safely */
     look_at_attributes(file, file->id);
     H5Literate(file->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, look_at_object, file);
     rmil_hdf5_free(file);
@@ -90,8 +90,8 @@ static G_GNUC_NORETURN void live(const char *const *paths, int64_t n, int answer
     const struct itimerval time = {.it_value.tv_sec = SECONDS_OF_WORK};
     sigset_t none;
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0) dup2(nowhere, STDERR_FILENO); /* the C library's and sanitizers' last words */
-    /* not the parent's files: a lock on one of them would outlive a parent that is killed */
+    if (nowhere >= 0) dup2(nowhere, STDERR_FILENO); /* hides the last messages of the C library and sanitizers */
+    /* closes the parent's files: a lock on one would outlive a parent that is killed */
     if (answers > STDERR_FILENO + 1) close_range(STDERR_FILENO + 1, (unsigned)answers - 1, 0);
     close_range((unsigned)answers + 1, ~0U, 0);
     for (gsize i = 0; i < G_N_ELEMENTS(deadly); i++) signal(deadly[i], SIG_DFL);
@@ -123,7 +123,7 @@ static gboolean begin(Child *child, const char *const *paths, int64_t n) {
     return child->id > 0;
 }
 
-/* How many files the child has got through, one more each time; −1: it has fallen silent. */
+/* The number of files that the child has finished, one more each time; −1: it no longer answers. */
 static int64_t listen_to(const Child *child, int64_t n) {
     int64_t done = 0;
     char answers[256];
@@ -140,7 +140,7 @@ static int64_t listen_to(const Child *child, int64_t n) {
     return done;
 }
 
-/* The signal that ended it; 0: none. */
+/* Ends the child; returns the signal that ended it, 0: none. */
 static int end(const Child *child, gboolean stop) {
     int status = 0;
     if (stop) kill(child->id, SIGKILL);
@@ -149,7 +149,7 @@ static int end(const Child *child, gboolean stop) {
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-/* What is known of files, by what tells one from another: a text, why one cannot be read; "" it can. Entered with HDF5's lock. */
+/* Verdicts by a key that identifies the file: why it cannot be read, or "" if it can. Used with HDF5's lock held. */
 static GHashTable *verdicts;
 
 static char *identity(const struct stat *info) {
@@ -168,7 +168,7 @@ static void condemn(char *key, int signal) {
     judge(key, reason);
 }
 
-/* Files that no child could look through (no process to be had, no answer) are without a verdict, and are read. */
+/* Files that no child could examine (no process, no answer) get no verdict, and are read. */
 static void examine(const char *const *paths, char **keys, int64_t n) {
     Child child;
     for (int64_t first = 0; first < n;) {

@@ -11,9 +11,9 @@
 /* Why a file driver of our own (HDF5's documented extension point) and not the default one: a write that fails inside
  * HDF5 leaves it with dirty buffers that it tries to write again at H5Fclose and at exit, and old versions crash there.
  * This driver swallows the failure, remembers errno, and the file is never renamed into place. It also takes no file
- * locks, which many cluster file systems refuse, and gives the system's own words when a file cannot be opened. */
+ * locks, which many cluster file systems refuse, and reports the system's own message if a file cannot be opened. */
 typedef struct {
-    H5FD_t hdf5; /* first, as HDF5 demands */
+    H5FD_t hdf5; /* first, as HDF5 requires */
     RmilHdf5 *file;
     haddr_t eoa, eof;
 } Driver;
@@ -23,7 +23,7 @@ typedef struct {
 } DriverInfo;
 
 static GRecMutex hdf5_lock;
-static gboolean alone; /* a child has one thread, and a lock that it took as another one */
+static gboolean alone; /* in a child: it has one thread, and the lock belongs to a thread of the parent */
 
 void rmil_hdf5_enter_child(void) { alone = TRUE; }
 
@@ -82,7 +82,7 @@ static herr_t driver_read(H5FD_t *hdf5, H5FD_mem_t type, hid_t transfer, haddr_t
             if (!file->failed) file->failed = errno;
             return -1;
         }
-        if (n == 0) { /* behind the end: zeros, as in a sparse file */
+        if (n == 0) { /* beyond the end: zeros, as in a sparse file */
             memset(out, 0, size);
             break;
         }
@@ -134,7 +134,7 @@ static void enter_file(RmilHdf5 *file) {
     RMIL_HDF5_SCOPE;
     g_auto(RmilHid) access = H5Pcreate(H5P_FILE_ACCESS);
     DriverInfo info = {file};
-    file->driver = H5FDregister(&driver_class); /* until the file is closed: H5Fclose uses it to its last line */
+    file->driver = H5FDregister(&driver_class); /* until the file is closed: H5Fclose uses it to the very end */
     if (file->driver < 0 || access < 0 || H5Pset_driver(access, file->driver, &info) < 0 ||
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)
         return;
@@ -143,7 +143,7 @@ static void enter_file(RmilHdf5 *file) {
         return;
     }
     g_auto(RmilHid) creation = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_alignment(access, 64 << 10, 4096); /* large chunks begin at a page: reading them copies twice as fast */
+    H5Pset_alignment(access, 64 << 10, 4096); /* large chunks start on a page: reading them copies twice as fast */
     file->id = H5Fcreate(file->path, H5F_ACC_TRUNC, creation, access);
 }
 

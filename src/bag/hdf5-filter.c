@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters that HDF5 itself lacks: LZF, which h5py offers beside gzip, is undone here; others are named. */
+/* Filters that HDF5 itself lacks: LZF, which h5py offers besides gzip, is decoded here; others are named in the error. */
 #include "hdf5-private.h"
 
 #include <string.h>
@@ -7,8 +7,8 @@
 #define LZF 32000
 #define MOST_BYTES ((size_t)1 << 30)
 
-/* LZF's form: a byte below 32 is followed by that many bytes and one more, as they are; any other, three bits of length and
- * thirteen of distance, by a copy of what came before. Gives the bytes made; 0: damaged, or more than there is room for. */
+/* LZF: a byte n below 32 is followed by n + 1 literal bytes; any other byte starts a copy of earlier output, with three bits of
+ * length and thirteen of distance. Returns the number of bytes written; 0: damaged, or more than there is room for. */
 static size_t undo_lzf(const guint8 *in, size_t size, guint8 *out, size_t room) {
     size_t made = 0;
     for (size_t at = 0; at < size;) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HDF5 1.10 takes the sizes that stand inside an attribute for true, and reads up to 64 KiB beyond its buffer where they are
- * damaged: what it finds there is chance. So the attributes of an object are looked at before HDF5 decodes them. Of the file
- * format (HDF5 File Format Specification, "Data Object Headers") this needs the two kinds of header, their continuations,
- * and the sizes in an attribute; what is not understood is left to HDF5. */
+/* HDF5 1.10 trusts the sizes inside an attribute, and if they are damaged reads up to 64 KiB of whatever lies beyond its buffer.
+ * So the attributes of an object are checked before HDF5 decodes them. Of the file format (HDF5 File Format Specification, "Data
+ * Object Headers") this needs the two kinds of header, their continuations, and the sizes in an attribute; anything else is left
+ * to HDF5. */
 #include "hdf5-private.h"
 
 #include <string.h>
@@ -18,10 +18,10 @@ typedef struct {
 
 typedef struct {
     const RmilHdf5 *file;
-    guint64 base;    /* where address 0 lies in the file */
+    guint64 base;    /* offset of address 0 in the file */
     gboolean second; /* of the second kind */
     gsize head;      /* bytes before a message's content */
-    GArray *blocks;  /* Block: of messages, still to be looked at or done */
+    GArray *blocks;  /* Block: blocks of messages, done or still to do */
 } Header;
 
 static guint64 number_at(const guint8 *from, int bytes) {
@@ -51,7 +51,7 @@ static gsize space_size(const guint8 *space) {
 /* Do the parts of an attribute lie within it? */
 static gboolean attribute_fits(const guint8 *a, gsize size) {
     const gsize head = size > 0 && a[0] == 3 ? 9 : 8, unit = size > 0 && a[0] == 1 ? 8 : 1;
-    if (size < head || a[0] < 1 || a[0] > 3) return TRUE; /* HDF5 refuses it by its version, or its length */
+    if (size < head || a[0] < 1 || a[0] > 3) return TRUE; /* HDF5 itself refuses the version or the length */
     gsize parts[3], at = head;
     const guint8 *starts[3];
     for (int i = 0; i < 3; i++) { /* name, datatype, dataspace */
@@ -71,12 +71,12 @@ static gboolean look_at_block(Header *header, const guint8 *bytes, gsize size) {
         const guint type = header->second ? message[0] : (guint)number_at(message, 2), flags = message[header->second ? 3 : 4];
         const gsize length = (gsize)number_at(message + (header->second ? 1 : 2), 2);
         at += header->head;
-        if (length > size - at) return TRUE; /* HDF5 sees that, too */
+        if (length > size - at) return TRUE; /* HDF5 checks that, too */
         at += length;
         if (type == MESSAGE_ATTRIBUTE && !(flags & SHARED) && !attribute_fits(content, length)) return FALSE;
         if (type != MESSAGE_CONTINUATION || length < 16 || header->blocks->len >= MOST_BLOCKS) continue;
         Block next = {number_at(content, 8), number_at(content + 8, 8)};
-        if (header->second) { /* a mark before, a checksum behind */
+        if (header->second) { /* a signature before, a checksum after */
             if (next.size < 8) continue;
             next.at += 4, next.size -= 8;
         }
@@ -116,7 +116,7 @@ static gboolean look_at_header(Header *header, guint64 address) {
     return sound;
 }
 
-/* From HDF5 1.12 on H5O_info_t has a token in the place of the address; what H5Oget_info2 fills has another name there. */
+/* From HDF5 1.12 on H5O_info_t has a token instead of the address, and the struct that H5Oget_info2 fills has another name. */
 #if H5_VERSION_GE(1, 12, 0)
 typedef H5O_info1_t ObjectInfo;
 #else

@@ -19,5 +19,5 @@ static gboolean clam_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GErr
     return TRUE;
 }
 
-/* Nothing beside rankmil's own attributes: what CLAM reads are the two datasets. */
+/* Only rankmil's own attributes: CLAM reads nothing but the two datasets. */
 const RmilLayout rmil_layout_clam = {.name = "clam", .match = clam_match, .read = clam_read, .writes = TRUE};

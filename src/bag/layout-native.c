@@ -2,7 +2,7 @@
 /* Our own feature files. */
 #include "bag-private.h"
 
-/* rankmil's own layout; CLAM's feature files are of the same form. */
+/* rankmil's own layout; CLAM's feature files have the same form. */
 static gboolean native_match(RmilHdf5 *file) { return rmil_hdf5_has(file, "features") || rmil_hdf5_has(file, "coords"); }
 
 gboolean rmil_layout_native_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {

@@ -8,15 +8,15 @@
 #include <string.h>
 
 /* The paper's released code: one dataset per patch at the root, named "COL_ROW", a vector of D numbers, with attributes
- * x_min, y_min, x_max, y_max (level-0 px). Patches count in the order of their names' bytes, as h5py lists them: the
- * code's `.npy` patch labels follow it. */
+ * x_min, y_min, x_max, y_max (level-0 px). Patches are ordered by the bytes of their names, as h5py lists them; the
+ * code's `.npy` patch labels have the same order. */
 typedef struct {
     RmilHdf5 *file;
     RmilBag *bag;
     RmilBagFlags flags;
     RmilHid half;
     int64_t at;
-    void *row; /* D numbers as they are read */
+    void *row; /* scratch: D numbers as read */
     GError *error;
 } Reading;
 
@@ -44,16 +44,16 @@ static gboolean read_place(Reading *reading, hid_t id, const char *name) {
                              reading->file->path, name, names[i]);
     reading->bag->coords[2 * reading->at] = (int64_t)box[0];
     reading->bag->coords[2 * reading->at + 1] = (int64_t)box[1];
-    reading->bag->patch_size_level0 = MAX(reading->bag->patch_size_level0, box[2] - box[0]); /* those at an edge are smaller */
+    reading->bag->patch_size_level0 = MAX(reading->bag->patch_size_level0, box[2] - box[0]); /* patches at an edge are smaller */
     return TRUE;
 }
 
-/* The first patch says D, and with it how much memory all of them take. */
+/* The first patch determines D, and so how much memory all of them need. */
 static gboolean take_dim(Reading *reading, const char *name, int64_t dim, size_t size) {
     RmilBag *bag = reading->bag;
     if (!rmil_layout_count(reading->file->path, name, bag->count, dim, &reading->error)) return FALSE;
     if (dim < 1) return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: /%s has no columns", reading->file->path, name);
-    if (bag->count * dim * (int64_t)size / 1100 > reading->file->size) /* no compression shrinks more */
+    if (bag->count * dim * (int64_t)size / 1100 > reading->file->size) /* no compression achieves more */
         return rmil_fail(&reading->error, RMIL_ERROR_FORMAT, "%s: claims to hold more data than its size allows: the file is damaged",
                          reading->file->path);
     bag->dim = dim;
@@ -128,8 +128,8 @@ typedef struct {
 
 static int compare_cells(const void *a, const void *b) { return strcmp(((const Cell *)a)->name, ((const Cell *)b)->name); }
 
-/* Every patch's cell in the grid that has a corner at the first column and row of patches, in the order of the names; NULL: two lie in
- * one. Free with rmil_free. */
+/* Every patch's cell in the grid that starts at the first column and row of patches, in the order of the names; NULL: two patches share a
+ * cell. Free with rmil_free. */
 static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
     Cell *cells = rmil_alloc(bag->count, sizeof *cells, error);
     const double size = bag->patch_size_level0;
@@ -137,7 +137,7 @@ static Cell *list_cells(const RmilBag *bag, const char *path, GError **error) {
     for (int64_t i = 0; i < 2 * bag->count; i++) first[i % 2] = MIN(first[i % 2], bag->coords[i]);
     for (int64_t i = 0; cells && i < bag->count; i++) {
         int64_t at[2];
-        for (int d = 0; d < 2; d++) /* coordinates are rounded, and so are never quite a multiple */
+        for (int d = 0; d < 2; d++) /* coordinates are rounded, and so not exact multiples */
             at[d] = llrint(floor((double)first[d] / size)) + llround((double)(bag->coords[2 * i + d] - first[d]) / size);
         cells[i].column = at[0], cells[i].row = at[1];
         cells[i].patch = i;
@@ -172,7 +172,7 @@ static gboolean put_cell(RmilHdf5 *file, const RmilBag *bag, const Cell *cell, g
     gboolean done = id >= 0;
     for (gsize i = 0; done && i < G_N_ELEMENTS(places); i++) done = rmil_hdf5_put_number(id, places[i].name, places[i].value);
     if (!done && !file->failed) file->failed = EIO;
-    return TRUE; /* the file says it when it is finished */
+    return TRUE; /* a failure is reported when the file is finished */
 }
 
 static gboolean put_cells(RmilHdf5 *file, const RmilBag *bag, const Cell *cells, gboolean half, GError **error) {

@@ -56,7 +56,7 @@ static gboolean stamp_coords(RmilHdf5 *file, RmilBag *bag, double unit, GError *
     return done;
 }
 
-/* What rankmil writes beside STAMP's own: with the slide's mpp the coordinates are pixels again. */
+/* What rankmil adds to STAMP's own: with the slide's mpp, coordinates become pixels again. */
 static gboolean add_own(RmilHdf5 *file, RmilBag *bag, GError **error) {
     double mpp = 0, width = 0, height = 0;
     if (rmil_hdf5_number(file, file->id, "slide_mpp", &mpp) && mpp > 0 && mpp < 1000) {
@@ -73,7 +73,7 @@ static gboolean add_own(RmilHdf5 *file, RmilBag *bag, GError **error) {
 static gboolean stamp_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GError **error) {
     double unit, tile = 0;
     if (!of_tiles(file, error) || !rmil_layout_features(file, "feats", bag, flags, error)) return FALSE;
-    if (!rmil_hdf5_has(file, "coords")) return add_own(file, bag, error); /* then no place needs its unit */
+    if (!rmil_hdf5_has(file, "coords")) return add_own(file, bag, error); /* without coordinates no unit is needed */
     if (!tile_size(file, bag, &unit, &tile, error) || !stamp_coords(file, bag, unit, error)) return FALSE;
     bag->coords_um = NANOMETRE;
     bag->patch_size_level0 = tile / NANOMETRE;
@@ -81,8 +81,8 @@ static gboolean stamp_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, GEr
     return add_own(file, bag, error);
 }
 
-/* -- writing: as STAMP 2 does, and what rankmil alone knows beside it ------------------------------------------------------- */
-static double micrometres(const RmilBag *bag) { /* in a unit of the coordinates; 0 not known */
+/* -- writing: as STAMP 2 does, plus what only rankmil knows ----------------------------------------------------------------- */
+static double micrometres(const RmilBag *bag) { /* micrometres in a unit of the coordinates; 0: not known */
     if (bag->coords_um > 0) return bag->coords_um;
     if (bag->mpp > 0) return bag->mpp;
     return bag->patch_size_level0 > 0 ? bag->target_mpp * bag->patch_size / bag->patch_size_level0 : 0;

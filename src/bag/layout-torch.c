@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* PyTorch tensors: CLAM's pt_files/ID.pt, which is the features alone (N, D), its coordinates in h5_files/ID.h5 beside that
+/* PyTorch tensors: CLAM's pt_files/ID.pt, which has the features only (N, D), with coordinates in h5_files/ID.h5 next to that
  * folder; or a dictionary of `features` (or `feats`) and `coords`. */
 
 static const RmilTensor *find_features(const RmilTensors *tensors) {

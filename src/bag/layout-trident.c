@@ -28,12 +28,12 @@ static gboolean trident_read(RmilHdf5 *file, RmilBag *bag, RmilBagFlags flags, G
 }
 
 static gboolean trident_attributes(hid_t coords, const RmilBag *bag) {
-    gboolean done = bag->overlap > 0 || rmil_hdf5_put_number(coords, "overlap", 0); /* else it is there already */
+    gboolean done = bag->overlap > 0 || rmil_hdf5_put_number(coords, "overlap", 0); /* else it was written already */
     if (bag->slide_width > 0) done = done && rmil_hdf5_put_number(coords, "level0_width", (double)bag->slide_width);
     if (bag->slide_height > 0) done = done && rmil_hdf5_put_number(coords, "level0_height", (double)bag->slide_height);
     if (bag->target_mpp > 0) {
         done = done && rmil_hdf5_put_number(coords, "target_magnification", rint(10 / bag->target_mpp));
-        if (bag->patch_size > 0 && bag->patch_size_level0 > 0) /* of the scan: 10 / its own µm per pixel */
+        if (bag->patch_size > 0 && bag->patch_size_level0 > 0) /* magnification of the scan: 10 / its µm per pixel */
             done = done && rmil_hdf5_put_number(coords, "level0_magnification",
                                                 rint(10 / bag->target_mpp * bag->patch_size_level0 / bag->patch_size));
     }

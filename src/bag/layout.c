@@ -16,7 +16,7 @@ const RmilLayout *rmil_layout_find(RmilHdf5 *file, GError **error) {
     const RmilLayout *found = NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(layouts) && !found; i++)
         if (layouts[i]->match(file)) found = layouts[i];
-    if (!rmil_hdf5_sound(file, error)) return NULL; /* it may have been another one */
+    if (!rmil_hdf5_sound(file, error)) return NULL; /* without the doubt another layout might have matched */
     if (!found)
         rmil_fail(error, RMIL_ERROR_FORMAT,
                   "%s: is not a feature file that rankmil knows (docs/formats.md): there is no dataset /features or /coords, nor those of "

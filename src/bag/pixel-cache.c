@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoded tiles within a bound of bytes, and threads that read ahead. */
+/* Decoded tiles within a limit of bytes, and threads that read ahead. */
 #include "pixels.h"
 
 #include <string.h>
 
-enum { BESIDE = 256 }; /* bytes that a tile takes besides its pixels */
+enum { BESIDE = 256 }; /* bytes that a tile needs besides its pixels */
 
 typedef struct {
     RmilPixelPlace place;
     GBytes *rgb;
     int64_t bytes;
-    int64_t position; /* where it is next expected; −1: nowhere */
-    GList link;       /* in `recent`, when it is not expected */
+    int64_t position; /* where in the list it is expected next; −1: nowhere */
+    GList link;       /* in `recent`, if it is not expected */
 } Tile;
 
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
     int64_t next; /* where it is expected after this; −1: nowhere */
 } Wanted;
 
-/* A list of what is expected. Of each place, `first` has where it is next: what lies before has been used. */
+/* A list of expected tiles. `first` has the next position of each place: earlier ones have been used. */
 typedef struct {
     int64_t count, at; /* `at`: how far it has been read ahead */
     Wanted *wanted;
@@ -31,14 +31,14 @@ struct _RmilPixelCache {
     int64_t limit, used, most;
     GMutex lock; /* of everything here */
     GCond read;  /* a tile has been read, or a slide opened */
-    GCond room;  /* there is more to read ahead, or more room for it */
+    GCond room;  /* there are more tiles to read ahead, or there is more room */
     RmilPixelSlides slides;
     GHashTable *tiles;   /* place -> Tile */
-    GQueue recent;       /* those that are not expected, least recently used first */
-    GTree *expected;     /* position -> Tile, of the others */
-    GHashTable *reading; /* places that a thread is reading */
+    GQueue recent;       /* tiles that are not expected, least recently used first */
+    GTree *expected;     /* position -> Tile: the others */
+    GHashTable *reading; /* places that a thread is reading now */
     List list;
-    int threads, started, busy; /* that read ahead: at most, there are, reading right now */
+    int threads, started, busy; /* threads that read ahead: at most, running, reading right now */
     GThread **handles;
     gboolean over;
     int64_t decoded, ahead;
@@ -64,14 +64,14 @@ static gint compare_positions(gconstpointer a, gconstpointer b, gpointer user) {
 
 static int64_t bytes_of(const RmilPixelPlace *place) { return (int64_t)place->side * place->side * 3; }
 
-/* -- the list of what is expected ----------------------------------------------------------------------------------------------- */
+/* -- the list of expected tiles ------------------------------------------------------------------------------------------------- */
 static void list_clear(List *list) {
     if (list->first) g_hash_table_unref(list->first);
     g_free(list->wanted);
     *list = (List){0};
 }
 
-/* Tiles without a place or of another cache, and lists that there is no memory for, are not expected. */
+/* Leaves out tiles without a place or of another cache; without memory the list is empty. */
 static List list_new(const RmilPixelCache *cache, const RmilTileWanted *tiles, int64_t n, int side) {
     List list = {.wanted = rmil_try_new(n, sizeof *list.wanted, NULL)};
     if (!list.wanted) return list;
@@ -122,7 +122,7 @@ static Tile *last_expected(const RmilPixelCache *cache) {
     return node ? g_tree_node_value(node) : NULL;
 }
 
-/* Room for a tile that is expected at `position` (−1: nowhere). For it go tiles that are not expected, then those that are later. */
+/* Reserves room for a tile expected at `position` (−1: nowhere). Removes tiles that are not expected, then those expected later. */
 static gboolean reserve(RmilPixelCache *cache, int64_t bytes, int64_t position) {
     if (bytes > cache->limit) return FALSE;
     while (cache->used > cache->limit - bytes) {
@@ -136,7 +136,7 @@ static gboolean reserve(RmilPixelCache *cache, int64_t bytes, int64_t position) 
     return TRUE;
 }
 
-/* A place that was being read. rgb: NULL: it is not kept; reserved: bytes that were. */
+/* Ends the reading of a place. rgb: NULL: do not keep it; reserved: the bytes reserved for it. */
 static void end_reading(RmilPixelCache *cache, const RmilPixelPlace *place, GBytes *rgb, int64_t reserved) {
     g_hash_table_remove(cache->reading, place);
     if (rgb) {
@@ -151,7 +151,7 @@ static void end_reading(RmilPixelCache *cache, const RmilPixelPlace *place, GByt
     g_cond_broadcast(&cache->read);
 }
 
-/* Somebody asks for it: it is next expected where it stands in the list once more. */
+/* A tile was requested: it is expected next at its following position in the list. */
 static void use(RmilPixelCache *cache, const RmilPixelPlace *place, Tile *tile) {
     List *list = &cache->list;
     const int64_t position = position_of(list, place);
@@ -216,7 +216,7 @@ static gpointer read_ahead(gpointer data) {
             g_cond_wait(&cache->room, &cache->lock);
             continue;
         }
-        const RmilPixelPlace place = *missing; /* the list may be another by the end of it */
+        const RmilPixelPlace place = *missing; /* the list may change while the tile is read */
         const gsize bytes = (gsize)bytes_of(&place);
         g_hash_table_add(cache->reading, (gpointer)&place);
         cache->busy++;
@@ -233,7 +233,7 @@ static gpointer read_ahead(gpointer data) {
     return NULL;
 }
 
-/* Where the system gives fewer threads, those there are do it; without any, nothing is read ahead. */
+/* If the system gives fewer threads, these do the work; without any, nothing is read ahead. */
 static void start_threads(RmilPixelCache *cache) {
     for (GThread *thread; cache->started < cache->threads; cache->handles[cache->started++] = thread)
         if (!(thread = g_thread_try_new("rankmil-tiles", read_ahead, cache, NULL))) cache->threads = cache->started;

@@ -37,7 +37,7 @@ RmilPixelSlide *rmil_pixel_slides_find(RmilPixelSlides *slides, const char *path
     return slide;
 }
 
-/* Where tiles lie is known in level-0 pixels: a slide that does not say how large these are is as good as any. */
+/* Positions of tiles are in level-0 pixels, so a slide without a stated pixel size will do, too. */
 static RmilSlide *open_file(const RmilPixelSlide *slide, GError **error) {
     GError *reason = NULL;
     RmilSlide *open = rmil_slide_open(slide->path, slide->mpp, &reason);
@@ -141,7 +141,7 @@ gboolean rmil_pixel_slides_read(RmilPixelSlides *slides, const RmilPixelPlace *p
     g_mutex_unlock(slides->lock);
     if (read) return TRUE;
     if (!plain && g_error_matches(reason, RMIL_ERROR, RMIL_ERROR_FORMAT)) {
-        /* was it this tile, or the slide, which is given up after some failures? By itself the answer is the same at any time */
+        /* did this tile fail, or the slide, which is given up after some failures? A fresh copy always gives the same answer */
         g_autoptr(RmilSlide) own = open_file(place->slide, NULL);
         if (own) {
             g_clear_error(&reason);

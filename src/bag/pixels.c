@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patches of a bag as they look on its slides. */
+/* The pixels of a bag's patches, from its slides. */
 #include "pixels.h"
 
 enum { SIDE_MOST = 8192, OWN_BYTES = 16 << 20 };
 
-/* One of the slides that were joined. */
+/* One of the slides joined in a bag. */
 typedef struct {
     char *id;
     int64_t first, count; /* its patches in the bag */
-    int64_t *coords;      /* as it has them itself */
+    int64_t *coords;      /* the slide's own coordinates */
     double level0, um;
     struct _RmilPixels *pixels;
 } Part;
 
 struct _RmilPixels {
     RmilPixelCache *cache;
-    RmilPixelSlide *slide; /* of the cache; NULL: the parts have them */
+    RmilPixelSlide *slide; /* of the cache; NULL: the parts have theirs */
     guint count;
     Part *parts;
 };
@@ -65,7 +65,7 @@ int64_t rmil_pixels_bytes(const RmilBag *bag) {
     return bytes;
 }
 
-/* A bag of one slide as a part of itself. */
+/* A bag of one slide as its only part. */
 static Part part_of(const RmilBag *bag, int64_t patch) {
     const struct _RmilPixels *pixels = bag->pixels;
     for (guint p = 0; pixels && p < pixels->count; p++)

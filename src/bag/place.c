@@ -46,8 +46,8 @@ static int compare_gaps(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-/* Tiles without overlap lie as far apart as they are wide: the distance that most neighbours in a row have, when it is
- * that of at least half of them. 0: there is no such grid; −1: failed. */
+/* Tiles without overlap are as far apart as they are wide: the most frequent distance between neighbours in a row, if at
+ * least half of them have it. 0: there is no such grid; −1: failed. */
 double rmil_bag_grid_spacing(const RmilBag *bag, GError **error) {
     enum { FEWEST = 4, LEAST_PX = 16 };
     g_autofree Place *places = rmil_try_new(bag->count, sizeof *places, error);

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PATH.partial: this mark, the SHA-256 of all that must agree, then one record per batch: its header, then its rows as
- * they will be stored. A record counts when it is whole and its checksum is right; a torn one ends the file. */
+/* PATH.partial: this mark, the SHA-256 of everything that must agree, then one record per batch: a header and the rows as
+ * they will be stored. A record counts if it is complete and its checksum is right; a torn one ends the file. */
 #define MARK "rankmil partial 1\n"
 #define KEY_BYTES 64
 #define HEAD_BYTES ((int64_t)(sizeof MARK - 1 + KEY_BYTES))
@@ -27,7 +27,7 @@ struct _RmilBagWriter {
     gboolean half;
     int descriptor;
     int64_t row_bytes, end; /* where the next record goes */
-    int64_t *offsets;       /* count: where each row lies in PATH.partial, 0 not there */
+    int64_t *offsets;       /* count: offset of each row in PATH.partial, 0: missing */
     GMutex lock;            /* of end and offsets */
 };
 
@@ -59,7 +59,7 @@ static gboolean unreadable(const RmilBagWriter *writer, GError **error) {
     return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be read: %s", writer->partial, g_strerror(errno));
 }
 
-/* A record at `end`, when it is whole; a file of `size` bytes. FALSE: that cannot be told, and the work in it is not to be cut off. */
+/* Takes the record at `end`, if it is complete, in a file of `size` bytes. FALSE: unknown; do not cut off the work in it. */
 static gboolean take_record(RmilBagWriter *writer, int64_t size, gboolean *whole, GError **error) {
     Record record;
     int64_t data = writer->end + (int64_t)sizeof record;
@@ -80,7 +80,7 @@ static gboolean take_record(RmilBagWriter *writer, int64_t size, gboolean *whole
     return told;
 }
 
-/* Takes over the good records of an earlier run and cuts off what follows them. */
+/* Takes over the good records of an earlier run and cuts off the rest. */
 static gboolean take_over(RmilBagWriter *writer, const char *key, GError **error) {
     char head[HEAD_BYTES] = "";
     struct stat info;
@@ -121,7 +121,7 @@ static gboolean open_partial(RmilBagWriter *writer, GError **error) {
     g_autofree char *folder = g_path_get_dirname(writer->path);
     if (g_mkdir_with_parents(folder, 0777) != 0)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link may lead to anybody's file */
+    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link could lead to any file */
     if (writer->descriptor < 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
     if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process: wait until it has ended", writer->partial);

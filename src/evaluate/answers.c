@@ -37,7 +37,7 @@ char *rmil_predictions_counts(const GArray *rows, const RmilTask *task, const ch
         return g_strdup_printf("%" G_GINT64_FORMAT " with the event%s%" G_GINT64_FORMAT " censored", events, last, known - events);
     GString *text = g_string_new(NULL);
     for (int c = 0; c < task->classes; c++) {
-        const int class = task->classes == 2 ? 1 - c : c; /* the positive ones first */
+        const int class = task->classes == 2 ? 1 - c : c; /* positive first */
         g_string_append_printf(text, "%s%" G_GINT64_FORMAT " %s",
                                !c                      ? ""
                                : c < task->classes - 1 ? ", "

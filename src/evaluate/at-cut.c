@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two classes at a cut-off: counts, shares, and the intervals of these. */
+/* Two classes at a cut-off: counts, shares and their intervals. */
 #include "evaluate-private.h"
 
 #include <math.h>
 
-/* Is a case with this label, called positive or not, one of those that the share is of? */
+/* Does a case with this label, called positive or not, count in the denominator of the share? */
 static gboolean counts_for(int label, gboolean said, int share) {
     return share == RMIL_AT_SENSITIVITY   ? label == 1
            : share == RMIL_AT_SPECIFICITY ? label == 0

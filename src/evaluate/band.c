@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The band of a ROC curve: what resamples of the cases make of it. */
+/* The confidence band of a ROC curve, from resamples of the cases. */
 #include "evaluate-private.h"
 
 #include <stdlib.h>
 
-/* Sensitivity at each rate: the highest at a false positive rate no higher than that. */
+/* Sensitivity at each rate: the highest at any false positive rate up to it. */
 static void read_curve(const GArray *curve, int points, double *sensitivity) {
     guint at = 0;
     for (int p = 0; p < points; p++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The regularised incomplete beta function, and what is made of its quantiles: the exact interval of a share, and Student's t. */
+/* The regularised incomplete beta function, and what its quantiles give: the exact interval of a share, and Student's t. */
 #include "evaluate-private.h"
 
 #include <math.h>

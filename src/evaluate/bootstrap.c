@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intervals of all metrics; those of the ranking by a percentile bootstrap, stratified by label. The cases are sorted once; a resample is only a new count of positives and
- * negatives per distinct score, drawn in O(n) and evaluated in O(n). */
+/* Intervals of all metrics; ranking metrics get a percentile bootstrap, stratified by label. The cases
+ * are sorted once; a resample is only a new count of positives and negatives per distinct score, drawn in O(n) and evaluated in O(n). */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static void draw(RmilRng *rng, const int64_t *groups, int64_t n, int64_t *counts
     for (int64_t i = 0; i < n; i++) counts[groups[rmil_rng_below(rng, n)]]++;
 }
 
-/* METRICS × rounds values, each metric's sorted; NULL: no memory. */
+/* METRICS × rounds values, sorted within each metric; NULL: no memory. */
 static double *resamples(const RmilRanking *ranking, const int *labels, int64_t n, int64_t above, int64_t rounds, uint64_t seed) {
     /* The groups of the positives, then those of the negatives; counts likewise. */
     const int64_t p = ranking->positives, groups = ranking->groups;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brier score of predicted survival, weighted by the inverse of the censoring. */
+/* Brier score of predicted survival, weighted by the inverse probability of censoring. */
 #include "evaluate-private.h"
 
 #include <math.h>

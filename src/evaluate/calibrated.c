@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How well probabilities of two classes agree with what was seen (Van Calster et al., J Clin Epidemiol 2016;74:167). */
+/* How well probabilities of two classes agree with the outcomes (Van Calster et al., J Clin Epidemiol 2016;74:167). */
 #include "method-outcome.h"
 
 #include "evaluate-private.h"
@@ -10,7 +10,7 @@ typedef struct {
     const int *labels;
     const double *probabilities, *logits;
     int64_t n;
-    GArray *drawn_labels, *drawn_logits; /* scratch: of a resample of patients more or fewer than n */
+    GArray *drawn_labels, *drawn_logits; /* scratch: a resample of patients can have more or fewer cases than n */
 } Cases;
 
 static void evaluate(const int64_t *weight, double *values, gpointer user) {
@@ -44,7 +44,7 @@ void rmil_measure_agreement(const int *labels, const double *probabilities, int6
     const Cases cases = {labels, probabilities, logits, n, drawn_labels, drawn_logits};
     RmilResamples resamples;
     for (int64_t i = 0; i < n; i++) {
-        const double p = CLAMP(probabilities[i], 1e-9, 1 - 1e-9); /* a logit of 0 or 1 is not finite */
+        const double p = CLAMP(probabilities[i], 1e-9, 1 - 1e-9); /* the logit of 0 or 1 is not finite */
         logits[i] = log(p / (1 - p));
         once[i] = 1;
     }
@@ -53,7 +53,7 @@ void rmil_measure_agreement(const int *labels, const double *probabilities, int6
     if (!rmil_bootstrap_valid(&bootstrap, n) || !rmil_resamples_init(&resamples, &bootstrap, NULL, n)) return;
     double *drawn = rmil_resamples_values(&resamples, RMIL_AGREES, evaluate, (gpointer)&cases);
     for (int a = 0; drawn && a < RMIL_AGREES; a++) {
-        int64_t undefined = 0; /* slopes of resamples that separate the classes are infinite, and would be an end of the interval */
+        int64_t undefined = 0; /* a resample that separates the classes has an infinite slope, which could become an end of the interval */
         for (int64_t k = 0; k < bootstrap.rounds; k++) undefined += isnan(drawn[a * bootstrap.rounds + k]);
         if (undefined > 0.5 * (1 - bootstrap.confidence) * (double)bootstrap.rounds) continue;
         intervals[a] = rmil_resamples_interval(&resamples, drawn + a * bootstrap.rounds, values[a], rmil_interval_undefined);

@@ -17,8 +17,8 @@ void rmil_temper(const double *logits, int columns, double temperature, double *
     for (int c = 0; c < columns; c++) probabilities[c] /= sum;
 }
 
-/* One case's derivative of −log softmax(β z)[label] by β: the mean logit under the softmax less that of the label; a single logit is one
- * of (0, z). */
+/* Derivative of one case's −log softmax(β z)[label] with respect to β: the mean logit under the softmax minus the label's logit. A single
+ * logit z stands for (0, z). */
 static double slope_of(const double *logits, int columns, int label, double beta) {
     if (columns == 1) return (label ? -1 : 1) * logits[0] * sigmoid((label ? -1 : 1) * beta * logits[0]);
     double most = -INFINITY, sum = 0, weighted = 0;
@@ -37,7 +37,7 @@ static double slope(const int *labels, const double *logits, int64_t n, int colu
     return sum;
 }
 
-/* Is a case wrong, so that the loss grows at last with β? */
+/* Is any case wrong, so that the loss grows for large β? */
 static gboolean any_wrong(const int *labels, const double *logits, int64_t n, int columns) {
     for (int64_t i = 0; i < n; i++) {
         const double *z = logits + i * columns;
@@ -53,7 +53,7 @@ double rmil_temperature(const int *labels, const double *logits, int64_t n, int 
         if (!isfinite(logits[i])) return NAN;
     for (int64_t i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= MAX(columns, 2)) return NAN;
-    /* The loss is convex in β = 1/T: between 0, where it must fall, and where it rises again. */
+    /* The loss is convex in β = 1/T: the minimum lies between 0, where it must fall, and a β where it rises again. */
     if (!any_wrong(labels, logits, n, columns) || !(slope(labels, logits, n, columns, 0) < 0)) return NAN;
     double low = 1, high = 1;
     while (low > 1e-300 && slope(labels, logits, n, columns, low) >= 0) low /= 4;
@@ -71,7 +71,7 @@ typedef struct {
     const int *labels;
     const double *scores;
     int64_t n;
-    double mean, sd, target[2]; /* scores are taken as (f − mean)/sd; what negatives and positives aim at */
+    double mean, sd, target[2]; /* scores are standardised, (f − mean)/sd; targets of negatives and positives */
 } Platt;
 
 /* Loss at (a, b), with gradient g and Hessian h (aa, ab, bb). */
@@ -90,7 +90,7 @@ static double platt_loss(const Platt *p, double a, double b, double g[2], double
     return loss;
 }
 
-/* Newton's steps, halved until the loss falls. */
+/* Newton steps, halved until the loss falls. */
 static gboolean platt_solve(const Platt *p, double *a, double *b) {
     double g[2], h[3], next_g[2], next_h[3], loss = platt_loss(p, *a, *b, g, h);
     for (int k = 0; k < 200; k++) {
@@ -108,7 +108,7 @@ static gboolean platt_solve(const Platt *p, double *a, double *b) {
     return TRUE;
 }
 
-/* Do all scores of one label lie above all of the other, or level with them? Then the likelihood has no finite optimum. */
+/* Are all scores of one label at or above all scores of the other? Then the likelihood has no finite optimum. */
 static gboolean separated(const int *labels, const double *scores, int64_t n) {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
     for (int64_t i = 0; i < n; i++) {
@@ -129,7 +129,7 @@ gboolean rmil_platt(const int *labels, const double *scores, int64_t n, gboolean
     rmil_mean_sd(scores, n, 1, &p.mean, &p.sd);
     if (count[0] < 1 || count[1] < 1 || !(p.sd > 0) || (!smoothed && separated(labels, scores, n))) return FALSE;
     if (smoothed) p.target[0] = 1 / (count[0] + 2), p.target[1] = (count[1] + 1) / (count[1] + 2);
-    double slope_own = 0, shift = log((count[1] + 1) / (count[0] + 1)); /* of the scores as they are taken */
+    double slope_own = 0, shift = log((count[1] + 1) / (count[0] + 1)); /* of the standardised scores */
     if (!platt_solve(&p, &slope_own, &shift)) return FALSE;
     *a = slope_own / p.sd;
     *b = shift - slope_own * p.mean / p.sd;

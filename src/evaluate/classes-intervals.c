@@ -8,7 +8,7 @@ enum { VALUES = RMIL_CLASSES_METRICS + RMIL_CLASSES_MOST * RMIL_CLASS_METRICS };
 
 typedef struct {
     RmilClassData data;
-    RmilClassMetrics metrics, drawn; /* of the cases, of one resample */
+    RmilClassMetrics metrics, drawn; /* of the cases; of one resample */
 } Classes;
 
 static void evaluate(const int64_t *weight, double *values, gpointer user) {
@@ -32,7 +32,7 @@ static RmilInterval agreed_of_one(RmilClassMetric metric, double value, Count co
     }
 }
 
-/* smallest: of the classes that occur; of a mean over them no more is known than of that one. */
+/* smallest: of the classes that occur; a mean over classes is known no better than its smallest class. */
 static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count smallest, double confidence) {
     switch (metric) {
     case RMIL_CLASSES_AUROC:
@@ -46,7 +46,7 @@ static RmilInterval agreed_of_all(RmilClassesMetric metric, double value, Count 
 
 typedef enum { OF_ALL, OF_CLASS, OF_OTHERS } Among;
 
-/* Of all cases, of those of class c or of the others, the share called correctly. hit: scratch, n. */
+/* The share called correctly among all cases, the cases of class c, or the others. hit: scratch, n. */
 static RmilInterval share_of(const RmilResamples *r, const RmilClassData *data, Among among, int c, double *hit) {
     for (int64_t i = 0; i < data->n; i++) {
         const RmilClassCase *one = &data->cases[i];
@@ -56,7 +56,7 @@ static RmilInterval share_of(const RmilResamples *r, const RmilClassData *data, 
     return rmil_share_of_patients(hit, r->bootstrap.groups, data->n, r->bootstrap.confidence);
 }
 
-/* Shares have a better interval than the bootstrap's. */
+/* For shares there is a better interval than the bootstrap's. */
 static void set_shares(const RmilResamples *r, const Classes *classes, RmilClassIntervals *out) {
     double *hit = rmil_alloc(r->n, sizeof *hit, NULL);
     for (int c = 0; hit && c < classes->metrics.classes; c++) {

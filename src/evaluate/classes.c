@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics of C classes. What does not depend on how often a case counts is found once (rmil_class_data_init); the metrics are then those
- * of any resample (rmil_class_data_metrics), in O(n C²). */
+/* Metrics of C classes. What does not depend on how often a case counts is computed once (rmil_class_data_init); then the metrics
+ * of any resample take O(n C²) (rmil_class_data_metrics). */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -91,7 +91,7 @@ gboolean rmil_class_data_init(RmilClassData *data, const int *labels, const doub
     return good;
 }
 
-/* Of class c by its own column: AUROC against the rest and each other class (pairs), average precision. */
+/* Metrics of class c from its own column: AUROC against the rest and against each other class (pairs), average precision. */
 static void rank_class(RmilClassData *data, const int64_t *weight, int c, RmilClassMetrics *metrics, double *pairs) {
     const RmilRanking *ranking = &data->ranking[c];
     const int classes = data->classes;
@@ -119,7 +119,7 @@ static void rank_class(RmilClassData *data, const int64_t *weight, int c, RmilCl
     metrics->one[c][RMIL_CLASS_AVERAGE_PRECISION] = own > 0 ? precision / own : NAN;
 }
 
-/* Mean over the classes where it is defined, weighted by cases or not. */
+/* Mean over the classes where the metric is defined, weighted by cases or not. */
 static double mean_of(const RmilClassMetrics *metrics, RmilClassMetric what, gboolean weighted) {
     double sum = 0, weights = 0;
     for (int c = 0; c < metrics->classes; c++) {
@@ -146,7 +146,7 @@ static void set_rankings(RmilClassData *data, const int64_t *weight, RmilClassMe
     metrics->all[RMIL_CLASSES_AVERAGE_PRECISION] = mean_of(metrics, RMIL_CLASS_AVERAGE_PRECISION, FALSE);
 }
 
-/* 1 − disagreement ÷ that expected by chance; power: 0 plain, 1 linear, 2 quadratic. */
+/* 1 − disagreement ÷ disagreement expected by chance; power: 0 plain, 1 linear, 2 quadratic. */
 static double kappa(const RmilClassMetrics *metrics, const int64_t *predicted, int power) {
     double seen = 0, expected = 0;
     for (int i = 0; i < metrics->classes; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Concordance of risks and times. One walk from the last time to the first: a tree of counts over the ranks of risk says how many of the
- * later cases have a lower, an equal, a higher one. */
+ * later cases have a lower, an equal or a higher risk. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -65,7 +65,7 @@ void rmil_concordance_count(RmilConcordanceData *data, const int64_t *weight, co
             out->concordant += count * below;
             out->tied_risk += count * equal;
             out->discordant += count * (later - below - equal);
-            if (each == 0 || later == 0) continue; /* infinite weights have pairs only where something is later */
+            if (each == 0 || later == 0) continue; /* without later cases there are no pairs, and 0 × an infinite weight is NaN */
             won += each * (double)count * ((double)below + 0.5 * (double)equal);
             pairs += each * (double)count * (double)later;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cox's partial likelihood. One walk from the last time to the first, which keeps the log of the sum over those at risk, so that risks
- * of any size neither overflow nor vanish; for the gradient one walk back. */
+/* Cox's partial likelihood. One walk from the last time to the first keeps the log of the sum over those at risk, so that risks
+ * of any size neither overflow nor vanish; one walk back gives the gradient. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -11,18 +11,18 @@ static double log_add(double a, double b) {
     return most == -INFINITY ? most : most + log1p(exp(MIN(a, b) - most));
 }
 
-/* The log of what the l-th of d events of one time is divided by: those at risk, by Efron's without l/d of the events themselves. */
+/* Log of the denominator of the l-th of d events at one time: those at risk, after Efron without l/d of the events themselves. */
 static double log_denominator(double at_risk, double tied, double share) {
     return share > 0 ? at_risk + log1p(-share * exp(tied - at_risk)) : at_risk;
 }
 
-/* One time: cases order[first] … order[last − 1]. */
+/* One point in time: cases order[first] … order[last − 1]. */
 typedef struct {
     int64_t first, last, events;
     double at_risk, tied; /* log sums of exp(risk): of those at risk, of the events */
 } Moment;
 
-/* Moments from the last time to the first; gives their number. */
+/* Moments from the last time to the first; returns their number. */
 static int64_t walk(const double *risk, const double *time, const gboolean *event, int64_t n, const int64_t *order, Moment *moments) {
     double at_risk = -INFINITY;
     int64_t count = 0;
@@ -41,7 +41,7 @@ static int64_t walk(const double *risk, const double *time, const gboolean *even
     return count;
 }
 
-/* From the first time on, passed: log Σ 1/denominator over the events so far. Of the events of the moment themselves Efron takes less. */
+/* Walks from the first time on. passed: log Σ 1/denominator over the events so far. Efron subtracts some for the events of the moment. */
 static void set_gradient(const Moment *moments, int64_t count, const double *risk, const gboolean *event, const int64_t *order,
                          gboolean efron, double *gradient) {
     double passed = -INFINITY;

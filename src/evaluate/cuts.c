@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cut-offs of two classes, among the scores that occur, and what is had at one: positive where score ≥ threshold. */
+/* Cut-offs for two classes, chosen among the scores that occur, and the results at one: positive where score ≥ threshold. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 /* Is the threshold with these counts better than the best so far? Thresholds come from the highest to the lowest. */
 typedef gboolean (*Better)(int64_t hits, int64_t alarms, int64_t best_hits, int64_t best_alarms, const RmilRanking *ranking, double least);
 
-/* Of J, in whole numbers: exact on ties. */
+/* Compares Youden's J in whole numbers: exact on ties. */
 static gboolean higher_youden(int64_t hits, int64_t alarms, int64_t best_hits, int64_t best_alarms, const RmilRanking *ranking,
                               double least) {
     return best_hits < 0 || (hits - best_hits) * ranking->negatives > (alarms - best_alarms) * ranking->positives;

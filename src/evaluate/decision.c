@@ -33,7 +33,7 @@ void rmil_decision_options_init(RmilDecisionOptions *options) {
 static const RmilPredictionRow *row_at(const GArray *rows, guint i) { return &g_array_index(rows, RmilPredictionRow, i); }
 
 /* -- choosing ------------------------------------------------------------------------------------------------------------------ */
-/* Between the threshold and the next lower score every cut-off divides these cases alike: the middle is furthest from both. */
+/* Every cut-off between the threshold and the next lower score divides these cases alike: the middle is furthest from both. */
 static double middle(const double *scores, int64_t n, double threshold) {
     double lower = -INFINITY;
     for (int64_t i = 0; i < n; i++)
@@ -67,7 +67,7 @@ static void choose_cut(const RmilDecisionOptions *options, const int *labels, co
 
 static void calibrate(int wanted, const int *labels, const double *logits, int64_t n, int columns, RmilDecision *decision,
                       GString *reason) {
-    const gboolean one_class = columns == 1 && (!decision->positives || !decision->negatives); /* it would fit that class alone */
+    const gboolean one_class = columns == 1 && (!decision->positives || !decision->negatives); /* a fit would know that class only */
     double slope = NAN, intercept = 0;
     if (wanted == RMIL_CALIBRATE_NONE) return;
     if (wanted == RMIL_CALIBRATE_PLATT && columns == 1) rmil_platt(labels, logits, n, TRUE, &slope, &intercept);
@@ -95,7 +95,7 @@ static void decide_two(const RmilDecisionOptions *options, const GArray *rows, R
     calibrate(options->calibration, labels, logits, rows->len, 1, decision, reason);
 }
 
-/* Logarithms of probabilities are logits, but for a constant of each case. */
+/* Logarithms of probabilities are logits up to a constant per case. */
 static void decide_many(const RmilTask *task, const RmilDecisionOptions *options, const GArray *rows, RmilDecision *decision,
                         GString *reason) {
     g_autofree int *labels = g_new(int, rows->len + 1);

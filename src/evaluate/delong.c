@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* values[i]: for a positive the share of negatives below it, for a negative the share of positives above it, ties half.
- * Either label's values have the AUROC as their mean. FALSE when a label is missing or a score is NaN. */
+ * Either label's values have the AUROC as their mean. FALSE if either label has no case, or a score is NaN. */
 static gboolean placements(const int *labels, const double *scores, int64_t n, double *values, int64_t *positives) {
     RmilRanking ranking;
     if (!rmil_ranking_init(&ranking, labels, scores, n)) return FALSE;
@@ -29,7 +29,7 @@ static gboolean placements(const int *labels, const double *scores, int64_t n, d
     return share != NULL;
 }
 
-/* Mean over the positives, and the variance of that mean: s²(positives)/p + s²(negatives)/q; NaN with one of a label. */
+/* Mean over the positives, and the variance of that mean: s²(positives)/p + s²(negatives)/q; NaN if a label has only one case. */
 static void mean_variance(const int *labels, const double *values, int64_t n, int64_t positives, double *mean, double *variance) {
     double count[2] = {(double)(n - positives), (double)positives}, sum[2] = {0}, squares[2] = {0};
     for (int64_t i = 0; i < n; i++) sum[labels[i] != 0] += values[i];
@@ -42,8 +42,8 @@ static void mean_variance(const int *labels, const double *values, int64_t n, in
     *variance = count[0] > 1 && count[1] > 1 ? squares[0] / (count[0] - 1) / count[0] + squares[1] / (count[1] - 1) / count[1] : NAN;
 }
 
-/* Obuchowski's variance of that mean: the patients' sums of deviations from it, of positives and negatives, with their covariance within
- * a patient. counts: patients that have positives, negatives. NaN where one of them is below 2. rows: each case's patient. */
+/* Obuchowski's variance of that mean, from each patient's sums of deviations over positives and over negatives, and their covariance
+ * within patients. counts: patients with positives, with negatives; NaN if either is below 2. rows: each case's patient. */
 static void grouped_variance(const int *labels, const double *values, int64_t n, int64_t positives, const int64_t *rows, int64_t patients,
                              double *mean, double *variance, int64_t counts[2]) {
     const double cases[2] = {(double)(n - positives), (double)positives};
@@ -106,7 +106,7 @@ void rmil_delong_test(const int *labels, const double *a, const double *b, int64
     *z = *p = NAN;
     if (standard_error) *standard_error = NAN;
     if (of_a && of_b && placements(labels, a, n, of_a, &positives) && placements(labels, b, n, of_b, &positives)) {
-        /* The covariance term is that of the case-wise difference, whose variance is exactly 0 for equal rankings. */
+        /* Covariance enters through the case-wise difference, whose variance is exactly 0 for equal rankings. */
         double difference, variance;
         for (int64_t i = 0; i < n; i++) of_a[i] -= of_b[i];
         mean_variance(labels, of_a, n, positives, &difference, &variance);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room share: cases grouped by distinct score, resamples, distributions. */
+/* Shared by the files of this room: cases grouped by distinct score, resamples, distributions. */
 #ifndef RMIL_EVALUATE_PRIVATE_H
 #define RMIL_EVALUATE_PRIVATE_H
 
@@ -8,8 +8,8 @@
 
 #define RMIL_AROUND 8 /* a tile's neighbours */
 
-/* Cases of equal score count as one: every ranking metric depends only on how many positives and negatives each
- * distinct score has. Groups stand in descending order of score. */
+/* Cases of equal score form one group: every ranking metric depends only on how many positives and negatives each
+ * distinct score has. Groups are in descending order of score. */
 typedef struct {
     int64_t groups, positives, negatives;
     double *score;      /* groups */
@@ -17,10 +17,10 @@ typedef struct {
     int64_t *group;     /* n: the group of each case */
 } RmilRanking;
 
-/* FALSE when a score is NaN or memory is short: then no metric is defined. Labels: 0, else positive. */
+/* FALSE if a score is NaN or memory runs out: then no metric is defined. Labels: 0 is negative, anything else positive. */
 gboolean rmil_ranking_init(RmilRanking *ranking, const int *labels, const double *scores, int64_t n);
 void rmil_ranking_clear(RmilRanking *ranking);
-/* Metrics of the cases counted in pos and neg (groups each, of `positives` and `negatives` in all); the first `above`
+/* Metrics of the cases counted in pos and neg (one count per group; `positives` and `negatives` in total); the first `above`
  * groups are predicted positive. */
 void rmil_ranking_metrics(int64_t groups, const int64_t *pos, const int64_t *neg, int64_t positives, int64_t negatives, int64_t above,
                           RmilMetrics *metrics);
@@ -31,21 +31,21 @@ extern const RmilInterval rmil_interval_undefined;
 extern const RmilOption rmil_decision_options[]; /* decision.c: offsets from RmilDecisionOptions */
 
 double rmil_normal_upper(double z);               /* P(Z > z) */
-double rmil_beta(double a, double b, double x);   /* I_x(a, b), of a, b > 0 */
+double rmil_beta(double a, double b, double x);   /* I_x(a, b); a, b > 0 */
 double rmil_normal_quantile(double p);            /* z with P(Z ≤ z) = p; 0 < p < 1 */
-double rmil_t_quantile(double p, double degrees); /* t with P(T ≤ t) = p, of so many degrees of freedom > 0; 0 < p < 1 */
-/* Clopper and Pearson's, of numbers that need not be whole. Undefined with a negative or NaN one, or without cases. */
+double rmil_t_quantile(double p, double degrees); /* t with P(T ≤ t) = p for degrees of freedom > 0; 0 < p < 1 */
+/* Clopper and Pearson's interval, also for counts that are not whole. Undefined if a count is negative or NaN, or without cases. */
 RmilInterval rmil_exact(double hits, double misses, double confidence);
 double rmil_chi_squared_upper(double chi_squared, int degrees);
 
-/* The indices of n ≥ 1 values in ascending order, equal ones in their own; NULL: no memory. Free with rmil_free. */
+/* The indices of n ≥ 1 values in ascending order, equal values in their original order; NULL: no memory. Free with rmil_free. */
 int64_t *rmil_sorted_order(const double *values, int64_t n);
 
-/* Kaplan-Meier of the censoring: who has an event at a time has left before others are censored then. RmilSurvivalPoint. */
+/* Kaplan-Meier of the censoring: whoever has an event at a time leaves before others are censored at it. RmilSurvivalPoint. */
 GArray *rmil_censoring_curve(const double *time, const gboolean *event, int64_t n);
 
-/* Cases in the order of their times and risks, counted any number of times: weight[i] (NULL: 1) says how often case i is there,
- * inverse[i] (NULL: 1) what its pairs weigh as the earlier one. init: FALSE with a NaN, without cases, or memory. */
+/* Cases ordered by time and by risk. weight[i] (NULL: 1) says how often case i counts, inverse[i] (NULL: 1) the weight of the pairs in
+ * which it is the earlier case. init: FALSE if there is a NaN, no case, or no memory. */
 typedef struct {
     int64_t n, ranks;
     const double *time;
@@ -58,7 +58,7 @@ void rmil_concordance_clear(RmilConcordanceData *data);
 
 /* -- classes.c: the cases of C classes, as far as their metrics need them ------------------------------------------------------ */
 typedef struct {
-    int label, predicted, bin; /* of calibration error, by confidence: the largest probability */
+    int label, predicted, bin; /* bin: for the calibration error, by confidence (the largest probability) */
     double confidence, log_loss, brier;
 } RmilClassCase;
 typedef struct {
@@ -68,13 +68,13 @@ typedef struct {
     RmilClassCase *cases;
     int64_t *counts; /* scratch: n × classes */
 } RmilClassData;
-/* FALSE with labels or a number of classes out of range, a NaN, or want of memory. */
+/* FALSE if a label or the number of classes is out of range, a probability is NaN, or memory runs out. */
 gboolean rmil_class_data_init(RmilClassData *data, const int *labels, const double *probabilities, int64_t n, int classes);
-/* Where case i counts weight[i] times (NULL: once). */
+/* The metrics if case i counts weight[i] times (NULL: once). */
 void rmil_class_data_metrics(RmilClassData *data, const int64_t *weight, RmilClassMetrics *metrics);
 void rmil_class_data_clear(RmilClassData *data);
 
-/* Which of so many equal bins (k/bins, (k + 1)/bins] of [0, 1] a probability is in; 0 is in the first. */
+/* Index k of the bin (k/bins, (k + 1)/bins] that holds a probability; 0 is in the first. */
 int rmil_bin_of(double probability, int bins);
 
 /* -- resample.c: patients drawn with all their cases, stratified ------------------------------------------------------------------- */
@@ -83,22 +83,22 @@ typedef struct {
     int64_t n, patients, n_strata;
     int64_t *row;                     /* n: each case's patient */
     int64_t *begin, *member;          /* cases of patient p: member[begin[p]] … member[begin[p + 1] − 1] */
-    int64_t *drawn, *strata, *weight; /* patients by stratum; where each stratum ends; n: how often a case is in the resample */
+    int64_t *drawn, *strata, *weight; /* patients by stratum; end of each stratum; n: how often a case is in the resample */
     const char *method;               /* "patient bootstrap"; "bootstrap" where each patient has one case */
 } RmilResamples;
-/* Is there anything to resample, and how? */
+/* Are the settings valid for n cases? */
 gboolean rmil_bootstrap_valid(const RmilBootstrap *bootstrap, int64_t n);
-/* strata: of each case (a patient's is the highest of its cases), or NULL. FALSE: not valid, or no memory. */
+/* strata: stratum of each case (a patient is in the highest of its cases' strata), or NULL. FALSE: not valid, or no memory. */
 gboolean rmil_resamples_init(RmilResamples *resamples, const RmilBootstrap *bootstrap, const int *strata, int64_t n);
 void rmil_resamples_clear(RmilResamples *resamples);
-/* The metrics where case i counts weight[i] times. */
+/* Computes the metrics if case i counts weight[i] times. */
 typedef void (*RmilResampled)(const int64_t *weight, double *values, gpointer data);
 /* metrics × rounds; NULL: no memory. Free with rmil_free. */
 double *rmil_resamples_values(RmilResamples *resamples, int metrics, RmilResampled evaluate, gpointer data);
-/* Percentiles of one metric's rounds, which are put in order; `agreed` where all resamples have the same value, of which the bootstrap
- * then knows nothing. */
+/* Percentiles of one metric over the rounds; sorts `values`. If all resamples agree, the bootstrap knows nothing of the spread: returns
+ * `agreed`. */
 RmilInterval rmil_resamples_interval(const RmilResamples *resamples, double *values, double estimate, RmilInterval agreed);
-/* Patients that have cases with the label, and cases with others. */
+/* Counts patients that have cases with the label, and patients that have cases with other labels. */
 void rmil_resamples_count(const RmilResamples *resamples, const int *labels, int label, int64_t *with, int64_t *others);
 
 #endif

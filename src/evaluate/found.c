@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What trainings say of patches and lesions together. */
+/* Measures of found patches and lesions over several trainings. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static const RmilFoundMeasure measures[RMIL_FOUND_COUNT] = {
     {"froc_tiles_more", "more than 20", TRUE},
 };
 static const double rates[RMIL_FOUND_FROC - RMIL_FOUND_RATES] = {0.25, 0.5, 1, 2, 4, 8};
-static const int64_t sizes[RMIL_FOUND_COUNT - RMIL_FOUND_SIZES] = {1, 5, 20, G_MAXINT64}; /* the largest of each */
+static const int64_t sizes[RMIL_FOUND_COUNT - RMIL_FOUND_SIZES] = {1, 5, 20, G_MAXINT64}; /* upper limit of each class of size */
 
 const RmilFoundMeasure *rmil_found_measures(void) { return measures; }
 
@@ -39,7 +39,7 @@ double rmil_found_lesion(int measure, const RmilLesionRow *row) {
 }
 
 /* -- slides and patients ----------------------------------------------------------------------------------------------------- */
-/* Of a slide: what its rows in all trainings add up to, and how many they are. */
+/* Sum of a slide's rows over all trainings, and their number. */
 typedef struct {
     double sum, count;
 } Sum;

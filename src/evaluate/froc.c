@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a slide's scores find its lesions, and what that costs on slides without any. */
+/* How well a slide's scores find its lesions, and the false alarms on slides without any. */
 #include "evaluate-private.h"
 
 #include <math.h>

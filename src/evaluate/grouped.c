@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Intervals of two classes' metrics where patients have several cases: resamples of patients; of shares exact. */
+/* Intervals of two classes' metrics where patients have several cases: resamples of patients; exact intervals for shares. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@ typedef struct {
     RmilRanking ranking;
     const int *labels;
     int64_t n, above;
-    int64_t *counts; /* 2 × groups of the ranking: positives, negatives of a resample */
+    int64_t *counts; /* 2 × groups of the ranking: positives and negatives of a resample */
 } Grouped;
 
 static void list(const RmilMetrics *metrics, double values[METRICS]) {
@@ -54,7 +54,7 @@ static void resample(Grouped *grouped, RmilResamples *r, const int *positive, Rm
 static void shares(const Grouped *grouped, const double *scores, double cut, const RmilBootstrap *bootstrap, double *hit,
                    RmilMetricIntervals *out) {
     RmilInterval *const into[] = {&out->specificity, &out->sensitivity, &out->accuracy};
-    for (int of = 0; of < (int)G_N_ELEMENTS(into); of++) { /* of = 0, 1: of the cases of that label */
+    for (int of = 0; of < (int)G_N_ELEMENTS(into); of++) { /* of = 0, 1: among the cases with that label */
         for (int64_t i = 0; i < grouped->n; i++) {
             const int positive = grouped->labels[i] != 0;
             hit[i] = of == positive || of == 2 ? (scores[i] > cut) == positive : NAN;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Discrete-time hazards: the loss of one case, its risk, and the bins of time. */
+/* Discrete-time hazards: the loss of one case, its risk, and the time bins. */
 #include "evaluate-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define FLOOR 1e-7 /* MCAT's smallest argument of a logarithm */
+#define FLOOR 1e-7 /* smallest argument of a logarithm, as in MCAT */
 
 static double sigmoid(double z) { return z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)); }
 
@@ -38,8 +38,8 @@ double rmil_hazard_risk(const double *logits, int bins, double *survival) {
     return risk;
 }
 
-/* The b-th of `bins` quantiles, rounded as pandas' qcut rounds it (a quantile in percent, NumPy's interpolation): a time that is an edge
- * then falls into the same bin as there. */
+/* The b-th of `bins` quantiles, rounded as in pandas' qcut (a quantile in percent, NumPy's interpolation), so that a time on an edge
+ * falls into the same bin as there. */
 static double edge(const double *sorted, int64_t n, int b, int bins) {
     const double at = (double)b * (1.0 / bins) * 100 / 100 * (double)(n - 1);
     const int64_t low = MIN((int64_t)at, n - 1), high = MIN(low + 1, n - 1);

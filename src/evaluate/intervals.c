@@ -13,7 +13,7 @@ RmilInterval rmil_wilson(double share, int64_t n, double confidence) {
     const double z = rmil_normal_quantile(0.5 * (1 + confidence)), count = (double)n, shrink = 1 + z * z / count;
     const double middle = (share + z * z / (2 * count)) / shrink;
     const double reach = z / shrink * sqrt(share * (1 - share) / count + z * z / (4 * count * count));
-    /* exactly 0 and 1 at the ends, which rounding would miss */
+    /* exactly 0 and 1 at the ends, in spite of rounding */
     return (RmilInterval){share > 0 ? MAX(middle - reach, 0) : 0, share < 1 ? MIN(middle + reach, 1) : 1, "Wilson"};
 }
 
@@ -23,7 +23,7 @@ static double variance_at(double theta, double positives, double negatives) {
     return theta * (1 - theta) * (1 + weight * (1 - theta) / (2 - theta) + weight * theta / (1 + theta)) / (positives * negatives);
 }
 
-/* The θ between `from`, where θ is compatible with the estimate, and `to`, where it is not, at which |θ̂ − θ| = z √V(θ). */
+/* The θ at which |θ̂ − θ| = z √V(θ), between `from` (compatible with the estimate) and `to` (not compatible). */
 static double limit(double estimate, double from, double to, double z, double positives, double negatives) {
     for (int i = 0; i < 100; i++) {
         const double theta = 0.5 * (from + to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kaplan-Meier: of events with its intervals, and of the censoring for inverse weights. */
+/* Kaplan-Meier estimates: of events, with intervals; of the censoring, for inverse weights. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static void set_interval(RmilSurvivalPoint *point, double sum, double confidence
     point->high = pow(s, exp(reach));
 }
 
-/* of: which of the cases count, those with an event or those without; at a time where both occur, events go first. */
+/* of: do cases with an event count, or those without? If both occur at one time, events come first. */
 static GArray *estimate(const double *time, const gboolean *event, int64_t n, gboolean of, double confidence) {
     GArray *curve = g_array_new(FALSE, FALSE, sizeof(RmilSurvivalPoint));
     for (int64_t i = 0; i < n; i++)
@@ -44,7 +44,7 @@ GArray *rmil_kaplan_meier(const double *time, const gboolean *event, int64_t n, 
 GArray *rmil_censoring_curve(const double *time, const gboolean *event, int64_t n) { return estimate(time, event, n, FALSE, 0.95); }
 
 double rmil_survival_median(const GArray *curve) {
-    for (guint i = 0; i < curve->len; i++) /* a product of shares that is 1/2 may come out a rounding above it */
+    for (guint i = 0; i < curve->len; i++) /* rounding may put a product of shares that equals 1/2 slightly above it */
         if (g_array_index(curve, RmilSurvivalPoint, i).survival <= 0.5 + 1e-12) return g_array_index(curve, RmilSurvivalPoint, i).time;
     return NAN;
 }

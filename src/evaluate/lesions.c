@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles side by side: which of a slide's patches are neighbours, and which annotated ones make up a lesion. */
+/* Tiles side by side: which of a slide's patches are neighbours, and which annotated patches form a lesion. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static int compare_cells(const void *a, const void *b) {
     return p->y != q->y ? (p->y > q->y) - (p->y < q->y) : (p->x > q->x) - (p->x < q->x);
 }
 
-/* Cells of the grid, in order. FALSE: there is no grid. */
+/* Fills the cells of the grid, in order. FALSE: there is no grid. */
 static gboolean fill_cells(const int64_t *coords, double size, int64_t k, Cell *cells) {
     int64_t corner[2] = {G_MAXINT64, G_MAXINT64};
     for (int64_t i = 0; i < 2 * k; i++) corner[i % 2] = MIN(corner[i % 2], coords[i]);
@@ -43,7 +43,7 @@ gboolean rmil_tile_neighbours(const int64_t *coords, double size, int64_t k, int
     for (int64_t c = 0; c < k; c++) {
         int64_t *around = *neighbours + RMIL_AROUND * cells[c].patch;
         for (int n = 0; n < RMIL_AROUND; n++) {
-            const int place = n < RMIL_AROUND / 2 ? n : n + 1; /* of nine, without the middle */
+            const int place = n < RMIL_AROUND / 2 ? n : n + 1; /* index in the 3 × 3 block, skipping the middle */
             const Cell wanted = {cells[c].x + place % 3 - 1, cells[c].y + place / 3 - 1, 0};
             const Cell *found = bsearch(&wanted, cells, (size_t)k, sizeof *cells, compare_cells);
             around[n] = found ? found->patch : -1;
@@ -52,7 +52,7 @@ gboolean rmil_tile_neighbours(const int64_t *coords, double size, int64_t k, int
     return TRUE;
 }
 
-/* The first patch of a component, shortening the way to it. */
+/* The first patch of a component; shortens the path to it (union-find). */
 static int64_t first_of(int64_t *lesion, int64_t i) {
     while (lesion[i] != i) i = lesion[i] = lesion[lesion[i]];
     return i;
@@ -72,7 +72,7 @@ int64_t rmil_lesions(const int64_t *neighbours, const uint8_t *labels, int64_t k
             lesion[MAX(a, b)] = MIN(a, b);
         }
     }
-    for (int64_t i = 0; i < k; i++) { /* numbers from −2 downwards, which no patch has */
+    for (int64_t i = 0; i < k; i++) { /* numbers from −2 downwards, which are not patch indices */
         if (lesion[i] < 0) continue;
         const int64_t before = lesion[i];
         lesion[i] = before == i ? -2 - lesions++ : lesion[before];

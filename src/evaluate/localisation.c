@@ -10,7 +10,7 @@ typedef struct {
     int64_t index;
 } Patch;
 
-/* Descending attention, NaN last; equal attention keeps the order of patches. */
+/* Descending attention, NaN last; patches of equal attention keep their order. */
 static int compare_patches(const void *a, const void *b) {
     const Patch *x = a, *y = b;
     if (isnan(x->attention) || isnan(y->attention)) {
@@ -22,7 +22,7 @@ static int compare_patches(const void *a, const void *b) {
     return (x->index > y->index) - (x->index < y->index);
 }
 
-/* Whole patches in α % of n: rounded down, but at least one and at most all. */
+/* α % of n as a number of patches: rounded down, at least one, at most all. */
 static int64_t top_count(double alpha, int64_t n) {
     double count = alpha * (double)n / 100;
     if (count >= (double)n) return n;

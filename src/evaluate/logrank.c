@@ -12,7 +12,7 @@ typedef struct {
     double excess[MOST_GROUPS], covariance[MOST_GROUPS][MOST_GROUPS]; /* observed − expected events, and its covariance */
 } Test;
 
-/* One time with `events` events, before which all at_risk stand. */
+/* Adds one time with `events` events; at_risk counts those at risk just before it. */
 static void add_time(Test *test, int64_t events) {
     int64_t all = 0;
     for (int g = 0; g < test->groups; g++) all += test->at_risk[g];
@@ -24,7 +24,7 @@ static void add_time(Test *test, int64_t events) {
     }
 }
 
-/* xᵀ A⁻¹ x of the first m groups by Cholesky's factors, in place; NaN where A has none. */
+/* xᵀ A⁻¹ x of the first m groups by Cholesky factorisation, in place; NaN if A has no factorisation. */
 static double quadratic(Test *test, int m) {
     double sum = 0;
     for (int i = 0; i < m; i++) {
@@ -47,7 +47,7 @@ static double quadratic(Test *test, int m) {
     return sum;
 }
 
-/* Takes groups without cases out; gives how many are left. */
+/* Removes groups without cases; returns how many are left. */
 static int close_ranks(const int *group, int64_t n, int groups, int *place) {
     int used = 0;
     for (int g = 0; g < groups; g++) {

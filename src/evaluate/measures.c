@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is measured of the predictions of each task. */
+/* The measures of each task's predictions. */
 #include "evaluate-private.h"
 
 #include <math.h>
 #include <string.h>
 
-/* name, key, lower is better, in the tables of studies */
+/* name, key, is lower better?, is it in the tables of studies? */
 static const RmilMeasure of_two[] = {
     {"AUROC", "auroc", FALSE, TRUE},
     {"AUPRC", "auprc", FALSE, TRUE},
@@ -210,14 +210,14 @@ static void times_clear(Times *times) {
     g_free(times->event);
 }
 
-/* Up to where anybody was followed. */
+/* The longest follow-up. */
 static double longest(const Times *times) {
     double most = 0;
     for (int64_t i = 0; i < times->n; i++) most = MAX(most, times->time[i]);
     return most;
 }
 
-/* Over the ends of the bins but the last, where nobody is followed any more. NaN: the model has no bins, or fewer than three. */
+/* Over the ends of all bins but the last, where nobody is followed any more. NaN: the model has no bins, or fewer than three. */
 static double integrated_brier(const GArray *rows, const Times *own, const Times *all) {
     int count = RMIL_OUTPUTS_MOST;
     for (guint i = 0; i < rows->len; i++)

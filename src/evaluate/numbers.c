@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Predicted numbers against true ones, of any resample. */
+/* Predicted against true numbers, for any resample. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ const char *rmil_number_metric_name(RmilNumberMetric metric) { return words[metr
 typedef struct {
     int64_t n;
     const double *value, *predicted;
-    int64_t *order[2]; /* of the values, of the predictions */
+    int64_t *order[2]; /* of the values and of the predictions */
     double *rank[2];   /* in a resample */
 } Numbers;
 
@@ -47,7 +47,7 @@ static gboolean numbers_init(Numbers *numbers, const double *value, const double
 
 static double times_of(const int64_t *weight, int64_t i) { return weight ? (double)weight[i] : 1; }
 
-/* The mean rank of each value among the cases as often as they are there. */
+/* The mean rank of each value, with each case counted weight times. */
 static void set_ranks(const Numbers *numbers, const int64_t *weight, int which) {
     const double *values = which ? numbers->predicted : numbers->value;
     const int64_t *order = numbers->order[which];
@@ -76,7 +76,7 @@ static double correlate(const double *x, const double *y, const int64_t *weight,
         yy += w * dy * dy;
         xy += w * dx * dy;
     }
-    /* of equal values a rounding of their mean is left */
+    /* equal values still differ from their mean by rounding */
     const double least_x = 1e-26 * count * mean_x * mean_x, least_y = 1e-26 * count * mean_y * mean_y;
     return xx > least_x && yy > least_y ? CLAMP(xy / sqrt(xx) / sqrt(yy), -1, 1) : NAN;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cases of one patient: which they are, and their predictions as one. */
+/* The cases of each patient, and their predictions pooled. */
 #include "evaluate-private.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ int64_t rmil_patient_rows(const int64_t *groups, int64_t n, int64_t *rows) {
     if (!members) return -1;
     for (int64_t i = 0; i < n; i++) members[i] = (Member){groups[i], i};
     qsort(members, (size_t)n, sizeof(Member), compare_members);
-    /* first each case's patient by that patient's first case, which comes no later, then by its row */
+    /* each case's patient: at first named by its first case, which comes no later, then by its row */
     for (int64_t k = 0, first = 0; k < n; k++) {
         if (k && members[k].group != members[k - 1].group) first = k;
         rows[members[k].index] = members[first].index;
@@ -36,7 +36,7 @@ const char *rmil_pool_name(RmilPool rule) {
     return names[rule];
 }
 
-/* Pools one column into every `width`-th value of `pooled`, `at` the first. count: patients, cases of each. */
+/* Pools one column into every `width`-th value of `pooled`, from `at` on. count: cases of each patient. */
 static void pool_column(const double *values, int64_t n, int columns, int at, const int64_t *rows, const int64_t *count, int64_t patients,
                         RmilPool rule, double *pooled) {
     for (int64_t p = 0; p < patients; p++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The predictions of several trainings as one. */
+/* Pools the predictions of several trainings, and those of a patient's slides. */
 #include "evaluate-private.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static void add_row(RmilPredictionRow *sum, const RmilPredictionRow *row) {
     sum->probability += row->probability;
     sum->answer += row->answer;
     sum->count = memcmp(sum->times, row->times, sizeof row->times) == 0 ? MIN(sum->count, row->count)
-                                                                        : 0; /* of other bins nothing adds up */
+                                                                        : 0; /* values of different bins cannot be pooled */
     for (int i = 0; i < row->count; i++) sum->values[i] += row->values[i];
 }
 
@@ -60,7 +60,7 @@ GArray *rmil_predictions_pool(const GPtrArray *trainings, const RmilTask *task, 
 }
 
 /* -- patients -------------------------------------------------------------------------------------------------------------------- */
-/* Of `count` slides and one more. */
+/* Joins the value `of` of `count` slides with that of one more. */
 static double join(double of, double more, double count, RmilPool rule) {
     return rule == RMIL_POOL_HIGHEST ? MAX(of, more) : rule == RMIL_POOL_MEAN ? of + (more - of) / (count + 1) : 1 - (1 - of) * (1 - more);
 }

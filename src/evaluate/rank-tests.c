@@ -33,7 +33,7 @@ static double rank(Ranked *items, int64_t n) {
 
 /* P(U ≥ u) for samples of m ≤ 8 and n values without ties, u ≥ mn/2. The number of orderings with U = i is the
  * coefficient of qⁱ in the Gaussian binomial Π (1 − q^{n+j}) / (1 − q^j), j = 1 … m, symmetric about mn/2, so the upper
- * tail is the sum of the coefficients up to mn − u. NaN when memory is short. */
+ * tail is the sum of the coefficients up to mn − u. NaN if memory runs out. */
 static double exact_upper(int64_t m, int64_t n, int64_t u) {
     const int64_t last = m * n - u;
     double *counts = rmil_alloc(last + 1, sizeof(double), NULL), sum = 0, total = 1;
@@ -76,8 +76,8 @@ void rmil_mann_whitney(const double *x, int64_t nx, const double *y, int64_t ny,
     rmil_free(items);
 }
 
-/* Two-sided p of the sum of those ranks whose sign is positive, all 2^n signs being equally likely. Ranks are doubled,
- * so that mid-ranks are whole numbers. */
+/* Two-sided p of the sum of the ranks with positive sign, if all 2^n combinations of signs are equally likely. Ranks are
+ * doubled, so that mid-ranks are whole numbers. */
 static double exact_signed(const Ranked *items, int64_t n, double positive) {
     enum { LARGEST = EXACT_PAIRS * (EXACT_PAIRS + 1) };
     double chance[LARGEST + 1] = {1}, lower = 0, upper = 0;

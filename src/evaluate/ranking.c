@@ -125,7 +125,7 @@ GArray *rmil_pr_curve(const int *labels, const double *scores, int64_t n) {
     RmilRanking ranking;
     if (!rmil_ranking_init(&ranking, labels, scores, n)) return curve;
     if (ranking.positives && ranking.negatives) {
-        int64_t tp = ranking.positives, fp = ranking.negatives; /* from the lowest score, which takes every case */
+        int64_t tp = ranking.positives, fp = ranking.negatives; /* from the lowest score on, where every case is called positive */
         for (int64_t g = ranking.groups - 1; g >= 0; g--) {
             add_point(curve, (double)tp / (double)ranking.positives, (double)tp / (double)(tp + fp), ranking.score[g]);
             tp -= ranking.pos[g];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far probabilities can be taken at their word, and what acting on them is worth. */
+/* How reliable probabilities are, and what acting on them is worth. */
 #include "evaluate-private.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resamples of patients, stratified, and percentiles over them. A patient without others' cases is drawn as the cases of bootstrap.c are:
+/* Stratified resamples of patients, and percentiles over them. If each patient has one case, the draws are those of bootstrap.c:
  * the highest class first, in the order of the cases. */
 #include "evaluate-private.h"
 
@@ -20,9 +20,9 @@ void rmil_resamples_clear(RmilResamples *resamples) {
     rmil_free(resamples->weight);
 }
 
-/* Cases by patient, patients by stratum, from the highest on. */
+/* Sorts cases by patient, and patients by stratum, the highest first. */
 static void arrange(RmilResamples *r, const int *strata) {
-    int64_t *next = r->drawn; /* until it is filled: where a patient's next case goes */
+    int64_t *next = r->drawn; /* scratch until it is filled: where a patient's next case goes */
     for (int64_t i = 0; i < r->n; i++) r->begin[r->row[i] + 1]++;
     for (int64_t p = 0; p < r->patients; p++) {
         next[p] = r->begin[p];
@@ -35,7 +35,7 @@ static void arrange(RmilResamples *r, const int *strata) {
         lowest = MIN(lowest, strata[i]);
     }
     for (int64_t p = 0; p < r->patients; p++) {
-        int64_t of = lowest; /* the patient's stratum, kept in weight, which has room for it until the first draw */
+        int64_t of = lowest; /* the patient's stratum; stored in weight, which is free until the first draw */
         for (int64_t k = r->begin[p]; strata && k < r->begin[p + 1]; k++) of = MAX(of, strata[r->member[k]]);
         r->weight[p] = of;
     }

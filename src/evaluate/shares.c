@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The exact interval of a share whose cases come from patients with several each. */
+/* The exact interval of a share if patients have several cases each. */
 #include "evaluate-private.h"
 
 #include <math.h>
 
-/* Of the cases with a known answer. */
+/* Over the cases with a known answer. */
 typedef struct {
     int64_t cases, patients;
-    double hits, share, variance; /* of the share, linearised, between patients */
+    double hits, share, variance; /* variance: of the share, linearised, between patients */
 } Share;
 
 /* row: each case's patient, below n. sum: scratch, n. */
@@ -33,11 +33,11 @@ static Share measure(const double *hit, const int64_t *row, int64_t n, double *s
     return share;
 }
 
-/* As many independent cases as know as much, over the number of cases. */
+/* The number of independent cases with the same information, divided by the number of cases. */
 static double effective(const Share *share, double confidence) {
     const double p = share->share, cases = (double)share->cases, patients = (double)share->patients;
     if (share->patients == share->cases) return 1;
-    /* all cases agree, or there is one patient: nothing is known of how patients differ */
+    /* if all cases agree or there is one patient, nothing is known of how patients differ */
     if (p <= 0 || p >= 1 || share->patients < 2) return patients / cases;
     const double t = rmil_t_quantile(0.5 * (1 + confidence), cases - 1) / rmil_t_quantile(0.5 * (1 + confidence), patients - 1);
     return MIN(1, p * (1 - p) / share->variance * t * t / cases);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mean, spread and quantiles of plain numbers. */
+/* Mean, spread and quantiles of numbers. */
 #include "rankmil/evaluate.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Subgroups: how rows are divided, and each measured. */
+/* Divides rows into subgroups, and measures each. */
 #include "subgroups.h"
 
 #include "evaluate-private.h"
@@ -32,7 +32,7 @@ static gboolean number_of(const char *text, double *value) {
 
 static const char *text_at(const char *const *texts, guint i) { return texts[i] ? texts[i] : ""; }
 
-/* Are they all numbers, and of more values than could stand side by side? Gives them in order. */
+/* If all texts are numbers, with more values than can be groups of their own: the numbers, sorted; else NULL. */
 static GArray *many_numbers(const char *const *texts, guint n) {
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(double));
     g_autoptr(GHashTable) distinct = g_hash_table_new(g_str_hash, g_str_equal);
@@ -48,7 +48,7 @@ static GArray *many_numbers(const char *const *texts, guint n) {
     return g_steal_pointer(&all);
 }
 
-/* Which third of the numbers: 0, 1, 2; 3: nothing is said. */
+/* The third that the number is in: 0, 1, 2; 3: the cell is empty. */
 static int third_of(const GArray *sorted, const char *text) {
     double value;
     if (!number_of(text, &value)) return 3;
@@ -56,7 +56,7 @@ static int third_of(const GArray *sorted, const char *text) {
            (value > g_array_index(sorted, double, 2 * (sorted->len - 1) / 3));
 }
 
-/* The groups that there are, in the order of the numbers. */
+/* Adds the groups that have rows, in the order of the numbers. */
 static void divide_numbers(const GArray *rows, const char *const *texts, const GArray *sorted, GPtrArray *groups) {
     const double low = g_array_index(sorted, double, (sorted->len - 1) / 3),
                  high = g_array_index(sorted, double, 2 * (sorted->len - 1) / 3);
@@ -76,7 +76,7 @@ static int by_size(gconstpointer a, gconstpointer b) {
     return x->rows->len != y->rows->len ? (x->rows->len < y->rows->len) - (x->rows->len > y->rows->len) : strcmp(x->name, y->name);
 }
 
-/* Numbers by size, words by the alphabet, nothing last. */
+/* Numbers by size, words alphabetically, empty cells last. */
 static int by_name(gconstpointer a, gconstpointer b) {
     const char *x = (*(RmilSubgroup *const *)a)->name, *y = (*(RmilSubgroup *const *)b)->name;
     double u, v;
@@ -85,7 +85,7 @@ static int by_name(gconstpointer a, gconstpointer b) {
     return strcmp(x, y);
 }
 
-/* The rarest become one. */
+/* Joins the rarest groups into one. */
 static void join_rare(GPtrArray *groups) {
     if (groups->len <= RMIL_SUBGROUP_VALUES) return;
     g_ptr_array_sort(groups, by_size);

@@ -28,7 +28,7 @@ static void summarise_pooled(RmilMethodSummary *summary, const RmilTask *task) {
     const GArray *pooled = summary->pooled;
     for (guint i = 0; i < pooled->len && task->classes == 2; i++)
         *(g_array_index(pooled, RmilPredictionRow, i).target.label == 1 ? &summary->positives : &summary->negatives) += 1;
-    const gboolean one = summary->method->seeds->len == 1; /* else each training has its own training set, or all have the same */
+    const gboolean one = summary->method->seeds->len == 1; /* otherwise each training has its own training set, or all have the same */
     g_autoptr(GArray) train = one || summary->tests == RMIL_TESTS_SAME
                                   ? rmil_predictions_of(((const RmilSeedRun *)summary->method->seeds->pdata[0])->cases, task,
                                                         RMIL_SPLIT_TRAIN)
@@ -51,7 +51,7 @@ static void summarise_seeds(RmilMethodSummary *summary, const RmilTask *task, in
 }
 
 /* -- comparisons --------------------------------------------------------------------------------------------------- */
-/* p of DeLong's test, and the interval of this difference. Of two classes; NaN for others. */
+/* p of DeLong's test, and the interval of this difference. For two classes; NaN for other tasks. */
 static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary *b, const RmilTask *task, double difference,
                              RmilInterval *interval) {
     if (task->classes != 2) return NAN;
@@ -77,12 +77,12 @@ static double compare_pooled(const RmilMethodSummary *a, const RmilMethodSummary
     g_autofree int64_t *groups = rmil_predictions_patients(shared);
     if (positives > 0 && positives < n) rmil_delong_test_grouped(labels, x, y, n, groups, &z, &p, &standard_error);
     const double reach = rmil_normal_quantile(0.975) * standard_error;
-    if (reach > 0 && n == a->pooled->len && n == b->pooled->len) /* of other slides it would be another difference */
+    if (reach > 0 && n == a->pooled->len && n == b->pooled->len) /* with other slides the difference would be another */
         *interval = (RmilInterval){difference - reach, difference + reach, groups ? "DeLong by patient" : "DeLong"};
     return p;
 }
 
-/* The values of one metric that are numbers. */
+/* Collects the values of one metric that are not NaN. */
 static int64_t defined(const RmilMethodSummary *method, int metric, double *values) {
     int64_t n = 0;
     for (int64_t i = 0; i < method->seeds; i++)
@@ -90,7 +90,7 @@ static int64_t defined(const RmilMethodSummary *method, int metric, double *valu
     return n;
 }
 
-/* The same for those trainings that both methods have: same seed, same split. */
+/* The same for trainings that both methods have: same seed, same split. */
 static int64_t paired(const RmilMethodSummary *a, const RmilMethodSummary *b, int metric, double *x, double *y) {
     int64_t pairs = 0;
     for (int64_t i = 0; i < a->seeds; i++)
@@ -118,7 +118,7 @@ static void compare_seeds(const RmilMethodSummary *a, const RmilMethodSummary *b
     }
 }
 
-/* Holm's correction over those comparisons that have a p value. */
+/* Holm's correction over the comparisons that have a p value. */
 static void correct(RmilComparison *comparisons, int n, gsize p_at, gsize adjusted_at) {
     g_autofree double *p = g_new(double, n + 1), *adjusted = g_new(double, n + 1);
     int64_t count = 0;
@@ -142,7 +142,7 @@ static void compare(RmilSummary *summary) {
         RmilComparison *comparison = &summary->comparisons[summary->n_comparisons++];
         comparison->other = i;
         comparison->difference = a->value[0] - b->value[0];
-        /* DeLong compares two models on the same slides; a pool of several models' predictions is not one model's */
+        /* DeLong compares two models on the same slides; predictions pooled from several models are not one model's */
         comparison->interval = rmil_interval_undefined;
         comparison->delong = a->tests == RMIL_TESTS_SAME && b->tests == RMIL_TESTS_SAME
                                  ? compare_pooled(a, b, &summary->task, comparison->difference, &comparison->interval)
@@ -180,7 +180,7 @@ static void find_alphas(RmilSummary *summary) {
     summary->alphas = (double *)g_memdup2(alphas->data, alphas->len * sizeof(double));
 }
 
-/* The share of slides that attention meets: of a slide that several trainings tested, the mean. */
+/* The share of slides on which attention hits the lesion; a slide that several trainings tested counts with its mean. */
 typedef struct {
     double sum, count;
 } Met;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures of predicted classes: what is taken for what, ranking, calibration, worth. */
+/* Figures of predicted classes: confusion, ranking, calibration, net benefit. */
 #include "outcome-figures.h"
 
 #include <math.h>
 
-/* Okabe and Ito's colours, the yellow one darker; the second round has other dashes. */
+/* Okabe and Ito's colours, the yellow one darker; the second round uses other dashes. */
 static const RmilLineStyle styles[] = {
     {"#0072b2", "solid", 7},          {"#d55e00", "(9,5)", 5},          {"#009e73", "(3,3)", 9},       {"#cc79a7", "(14,4,3,4)", 11},
     {"#56b4e9", "(9,3,3,3,3,3)", 13}, {"#b8860b", "(6,2)", 15},         {"#444444", "(2,2)", 4},       {"#e69f00", "(18,5)", 6},
@@ -50,7 +50,7 @@ static void class_axis(GString *script, char letter, int classes, const char *co
     g_string_append_printf(script, ")\n");
 }
 
-/* In px: a letter, room for what stands left of a row's name, a cell with its share or without. */
+/* In px: a letter, the room left of a row's name, a cell with or without its share. */
 enum {
     LETTER = 8,
     LEFT = 104,
@@ -131,7 +131,7 @@ static void add_curve(RmilFigure *figure, int series, const char *title, const G
         rmil_csv_text(figure->csv, title);
         rmil_csv_end(figure->csv);
     }
-    rmil_csv_end(figure->csv); /* a blank line ends the line drawn */
+    rmil_csv_end(figure->csv); /* a blank line ends the curve */
 }
 
 char *rmil_figure_roc_classes(const char *name, const int *labels, const double *probabilities, int64_t n, int classes,
@@ -178,7 +178,7 @@ static void add_bins(RmilFigure *figure, int series, const char *title, const Rm
     rmil_csv_end(figure->csv);
 }
 
-/* The panel of cases by probability, below the other. */
+/* Below it, the panel with the number of cases by probability. */
 enum { RELIABILITY = 400, CASES = 150 };
 
 static void plot_cases(RmilFigure *figure, int n_series, double foot, const char *x, int64_t most) {
@@ -218,7 +218,7 @@ char *rmil_figure_reliability(const char *name, const RmilFigureSeries *series, 
         add_bins(&figure, s, series[s].title, bin, bins);
         for (int b = 0; b < bins; b++) most = MAX(most, bin[b].n);
         g_autofree char *line = rmil_series_line(s), *key = rmil_series_title(series[s].title, 40);
-        const double shift = 0.004 * (s - 0.5 * (n_series - 1)); /* intervals of two series do not hide each other */
+        const double shift = 0.004 * (s - 0.5 * (n_series - 1)); /* so that intervals of two series do not hide each other */
         rmil_figure_plot(&figure,
                          "'%s.csv' skip 1 using (column(1) == %d ? $4 + %.4f : NaN):5:6:7 with yerrorbars linecolor '%s' dashtype solid "
                          "linewidth 1 pointsize 0 notitle",

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that a page carries in itself: each table as CSV, of what it shows. */
+/* Files embedded in a page: each table as CSV, with what it shows. */
 #include "report.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* Text of a piece of HTML: what stands in <small> and <sup> in parentheses behind the rest. */
+/* Plain text of a piece of HTML; the content of <small> and <sup> follows in parentheses. */
 static char *plain_text(const char *html, gsize length) {
     static const struct {
         const char *name;
@@ -27,7 +27,7 @@ static char *plain_text(const char *html, gsize length) {
     return g_strstrip(g_string_free(g_steal_pointer(&text), FALSE));
 }
 
-/* The value of a start tag's attribute data-csv: a number with all its digits. NULL: it has none. */
+/* The value of a start tag's attribute data-csv: a number with all its digits. NULL: there is none. */
 static char *given_value(const char *tag, const char *close) {
     const char *at = g_strstr_len(tag, close - tag, "data-csv=\"");
     if (!at) return NULL;
@@ -46,7 +46,7 @@ static void add_cell(GString *csv, const char *text, gboolean first) {
     g_string_append_printf(csv, "\"%s\"", quoted->str);
 }
 
-/* Rows and cells of a table that this program wrote. */
+/* Rows and cells of a table that this program wrote, as CSV. */
 static char *table_csv(const char *html) {
     GString *csv = g_string_new(NULL);
     for (const char *row = strstr(html, "<tr"); row; row = strstr(row + 1, "<tr")) {
@@ -91,7 +91,7 @@ void rmil_html_table_end(GString *out) {
 
 static int by_name(gconstpointer a, gconstpointer b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* Those of DIR/tables with all digits; large ones are only named. */
+/* The tables in DIR/tables, with all digits; large ones are only named. */
 gboolean rmil_html_tables(GString *out, const char *folder, GError **error) {
     enum { MOST = 1 << 20 };
     g_autofree char *below = g_build_filename(folder, "tables", NULL);

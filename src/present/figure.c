@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sizes are those of a column of 85 mm that is 480 px wide. The drawing library's usual font is wider than a browser's: letters
- * are a little smaller there, so that the same text fits. */
+/* Sizes fit a column of 85 mm, which is 480 px wide. The drawing library's default font is wider than a browser's: its letters
+ * are a little smaller, so that the same text fits. */
 #define PX_TO_CM (8.5 / 480)
 #define PNG_SCALE 3
 
@@ -87,7 +87,7 @@ char *rmil_figure_quote(const char *text) {
 enum { SVG, PDF, PNG, FORMATS };
 static const char *const suffixes[FORMATS] = {".svg", ".pdf", ".png"};
 
-/* Runs the script below folder once for each format, in one process; files: the names it writes to. */
+/* Runs the script in folder for each format, in one process; files: the names it writes to. */
 static gboolean run_gnuplot(const char *program, const char *folder, const char *script, char *const *files, GError **error) {
     g_autoptr(GString) commands = g_string_new(NULL);
     g_autofree char *quoted_script = rmil_figure_quote(script);
@@ -95,11 +95,11 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
         g_autofree char *quoted = rmil_figure_quote(files[f]);
         g_string_append_printf(commands, "reset; format='%s'; out=%s; load %s; set output; ", suffixes[f] + 1, quoted, quoted_script);
     }
-    /* not GSubprocess, which needs a thread of GLib's own and ends the process when there is none to be had */
+    /* not GSubprocess: it needs a GLib thread, and ends the process if none can be started */
     g_autofree char *said = NULL;
     g_autoptr(GError) reason = NULL;
     g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "LC_ALL", "C.UTF-8", TRUE);
-    environment = g_environ_setenv(environment, "TZ", "UTC", TRUE); /* PDFs name the zone */
+    environment = g_environ_setenv(environment, "TZ", "UTC", TRUE); /* PDFs contain the time zone */
     char *arguments[] = {(char *)program, (char *)"-d", (char *)"-e", commands->str, NULL};
     int status;
     if (!g_spawn_sync(folder, arguments, environment, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &said, &status, &reason))
@@ -107,11 +107,11 @@ static gboolean run_gnuplot(const char *program, const char *folder, const char 
     if (g_spawn_check_wait_status(status, NULL)) return TRUE;
     g_autofree char *valid = g_utf8_make_valid(said ? said : "", -1);
     g_autoptr(GString) reasons = g_string_new(*g_strstrip(valid) ? valid : "it said nothing");
-    for (int f = 0; f < FORMATS; f++) g_string_replace(reasons, files[f], suffixes[f] + 1, 0); /* temporary names mean nothing to anybody */
+    for (int f = 0; f < FORMATS; f++) g_string_replace(reasons, files[f], suffixes[f] + 1, 0); /* temporary names tell the user nothing */
     return rmil_fail(error, RMIL_ERROR_IO, "%s/%s: gnuplot failed: %s", folder, script, reasons->str);
 }
 
-/* The drawing library writes the time into a PDF; the same data shall give the same bytes. `path`: for the message. */
+/* The drawing library writes the time into a PDF; the same data must give the same bytes. `path`: for the message. */
 static gboolean drop_date(const char *temporary, const char *path, GError **error) {
     static const char key[] = "/CreationDate (D:", date[] = "20000101000000";
     gsize size, digits = 0;
@@ -147,7 +147,7 @@ static gboolean draw(const char *program, const char *folder, const char *name, 
     return good;
 }
 
-/* Of other data, where they cannot be drawn anew. */
+/* Removes old drawings, which show other data, if they cannot be drawn again. */
 static void remove_drawings(const char *folder, const char *name) {
     for (int f = 0; f < FORMATS; f++) {
         g_autofree char *file = g_strconcat(name, suffixes[f], NULL), *path = g_build_filename(folder, file, NULL);
@@ -155,7 +155,7 @@ static void remove_drawings(const char *folder, const char *name) {
     }
 }
 
-/* "roc.svg", "history-rank.csv": of the report, whatever its method is called. */
+/* Is it a file of the report ("roc.svg", "history-rank.csv"), whatever the method is called? */
 static gboolean is_own(const char *file) {
     static const char *const names[] = {
         "roc", "pr", "auroc", "probabilities", "localisation-iou", "localisation-dice", "localisation-pointing", "localisation-froc",

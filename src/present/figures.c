@@ -31,7 +31,7 @@ static void add_curve(RmilFigure *figure, const RmilMethod *method, const char *
         rmil_figure_numbers(figure->csv, 4, (double[]){point->x, point->y, NAN, NAN});
         rmil_csv_end(figure->csv);
     }
-    rmil_csv_end(figure->csv); /* a blank line ends the line drawn */
+    rmil_csv_end(figure->csv); /* a blank line ends the curve */
 }
 
 static void add_curves(RmilFigure *figure, const RmilTask *task, const RmilMethodSummary *summary, CurveFunction curve) {
@@ -50,8 +50,8 @@ static void add_curves(RmilFigure *figure, const RmilTask *task, const RmilMetho
     }
 }
 
-/* Where there is one seed, and so no spread between seeds to show: the pointwise 95 % band of the ROC curve over
- * resamples of the slides, stratified by label, as rows "band". */
+/* With one seed there is no spread between seeds to show. Instead, rows "band" hold the pointwise 95 % band of the ROC curve
+ * over resamples of the slides, stratified by label. */
 enum { BAND_POINTS = 41, BAND_ROUNDS = 500 };
 
 static gboolean has_band(const RmilSummary *summary, int method) {
@@ -87,7 +87,7 @@ static void plot_bands(RmilFigure *figure, const RmilSummary *summary) {
     }
 }
 
-/* value: which metric stands behind the method's name in the key. */
+/* value: the metric shown after the method's name in the key. */
 static void plot_curves(RmilFigure *figure, const RmilSummary *summary, CurveFunction curve, int value) {
     for (int m = 0; m < summary->n; m++) add_curves(figure, &summary->task, &summary->methods[m], curve);
     for (int m = 0; m < summary->n; m++)
@@ -105,7 +105,7 @@ static void plot_curves(RmilFigure *figure, const RmilSummary *summary, CurveFun
     }
 }
 
-/* Axes from 0 to 1, as a square. */
+/* A square with axes from 0 to 1. */
 static void begin_curves(RmilFigure *figure, const RmilSummary *summary, const char *name, const char *what, const char *header,
                          const char *x, const char *y) {
     rmil_figure_begin(figure, name, what, 440, 440 + RMIL_KEY_ROW * summary->n, header);
@@ -282,7 +282,7 @@ char *rmil_figure_history(const RmilMethod *method, const RmilTask *task, const 
     rmil_figure_begin(&figure, g_strdelimit(name, "/\\'\"", '_'), what, 400, 500,
                       "epoch,train_loss,train_slide_loss,train_guide_loss,val_loss,val_auroc,best");
     int best = 0, last = 1;
-    gboolean guided = FALSE, ranked = FALSE; /* ranked: the validation metric is defined: of classes there are two */
+    gboolean guided = FALSE, ranked = FALSE; /* ranked: is the validation metric defined? It needs two classes */
     for (guint i = 0; i < seed->epochs->len; i++) {
         const RmilEpoch *epoch = &g_array_index(seed->epochs, RmilEpoch, i);
         rmil_csv_whole(figure.csv, epoch->epoch);
@@ -290,7 +290,7 @@ char *rmil_figure_history(const RmilMethod *method, const RmilTask *task, const 
                             (double[]){epoch->train_loss, epoch->train_slide_loss, epoch->train_guide_loss, epoch->val_loss,
                                        epoch->val_metric, epoch->best});
         rmil_csv_end(figure.csv);
-        if (epoch->best) best = (int)epoch->epoch; /* the last of the improvements is the one kept */
+        if (epoch->best) best = (int)epoch->epoch; /* the last improvement is the one kept */
         if (epoch->train_guide_loss > 0) guided = TRUE;
         if (isfinite(epoch->val_metric)) ranked = TRUE;
         last = MAX(last, (int)epoch->epoch);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Of a stage whose problems leave a slide out, in the words of the figure. */
+/* Stages whose problems leave a slide out, in the words of the figure. */
 static const struct {
     const char *stage, *words;
 } stages[] = {{"tile", "could not be tiled"},
@@ -39,7 +39,7 @@ static void add_reasons(const RmilReport *report, RmilFlow *flow) {
 }
 
 /* -- annotations ---------------------------------------------------------------------------------------------------------------- */
-/* Ids of slides that are annotated. NULL: nobody says. */
+/* Ids of annotated slides. NULL: not known. */
 static GHashTable *annotated_ids(const RmilReport *report) {
     JsonArray *ids = rmil_json_array(rmil_json_get(rmil_json_get(report->run->info, "cohort_summary"), "annotated"));
     if (!ids && !report->table) return NULL;
@@ -53,7 +53,7 @@ static GHashTable *annotated_ids(const RmilReport *report) {
     return out;
 }
 
-/* Of two classes a patient is positive who has a positive slide; of others the slides must agree. */
+/* With two classes, a patient with a positive slide is positive; otherwise a patient's slides must agree. */
 static char *count_patients(const GArray *rows, const RmilTask *task) {
     g_autofree int64_t *groups = rmil_predictions_patients(rows);
     if (task->kind != RMIL_TASK_CLASSES || !groups) return NULL;
@@ -72,7 +72,7 @@ static char *count_patients(const GArray *rows, const RmilTask *task) {
 }
 
 /* -- sets ------------------------------------------------------------------------------------------------------------------------- */
-/* Rows of the method's trainings that fill one place of the figure, each slide once. */
+/* Adds one box of the figure, from the rows of the method's trainings; each slide counts once. */
 static void add_set(const RmilReport *report, RmilFlow *flow, GHashTable *annotated, const char *title, gboolean (*belongs)(guint sets)) {
     const RmilMethod *method = rmil_report_reference(report)->method;
     g_autoptr(GHashTable) sets = g_hash_table_new(g_str_hash, g_str_equal), patients = g_hash_table_new(g_str_hash, g_str_equal);
@@ -210,7 +210,7 @@ char *rmil_flow_words(const RmilFlow *flow) {
 /* -- the figure ------------------------------------------------------------------------------------------------------------------- */
 enum { WIDE = 460, GAP = 16, HALF = (WIDE - 2 - GAP) / 2, ROOM = 12, LINE = 19, LETTER = 14 }; /* readable on a telephone */
 
-/* Adds a line, broken between words where it is too long; bold letters are wider. */
+/* Adds a line, broken between words if it is too long; bold letters are wider. */
 static int put_line(GString *svg, int x, int y, int width, const char *line, gboolean bold) {
     const glong most = (glong)((width - 2 * ROOM) / ((bold ? 0.6 : 0.54) * LETTER));
     g_auto(GStrv) words = g_strsplit(line, " ", -1);
@@ -226,7 +226,7 @@ static int put_line(GString *svg, int x, int y, int width, const char *line, gbo
     return lines;
 }
 
-/* A box of lines, the first bold; gives its height. */
+/* Adds a box of lines, the first bold; returns its height. */
 static int box(GString *svg, GString *words, int x, int y, int width, char **lines) {
     g_autoptr(GString) text = g_string_new(NULL);
     int n = 0;

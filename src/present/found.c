@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is found of patches and lesions, as tables and in words: the same for runs and studies. */
+/* How well patches and lesions are found, as tables and in words; the same for runs and studies. */
 #include "study-report.h"
 #include "report.h"
 
@@ -15,7 +15,7 @@ static const struct {
      RMIL_FOUND_SIZES},
     {"froc-size", "FROC score of lesions by their size", RMIL_FOUND_SIZES, RMIL_FOUND_COUNT}};
 
-/* Those that have a row: a method at a value. */
+/* Calls back for each row: a method at a value. */
 typedef void (*RowOf)(gpointer user, const char *title, const RmilFound *found);
 
 static void each_row(const RmilStudyReport *study, RowOf row, gpointer user) {
@@ -35,7 +35,7 @@ static void each_row(const RmilStudyReport *study, RowOf row, gpointer user) {
 typedef struct {
     RmilStudyTable *table;
     int first, end;
-    int64_t cases[RMIL_FOUND_COUNT]; /* the most that a row has */
+    int64_t cases[RMIL_FOUND_COUNT]; /* maximum over the rows */
 } Filling;
 
 static void count_cases(gpointer user, const char *title, const RmilFound *found) {
@@ -91,7 +91,7 @@ static int64_t lesions_of(const RmilStudyReport *study) {
     return filling.cases[RMIL_FOUND_FROC];
 }
 
-/* Sensitivity by false positives per negative slide, a line a method. */
+/* Sensitivity over false positives per negative slide, one line per method. */
 static char *figure_froc(const RmilSummary *s, const char *folder, GError **error) {
     const RmilFoundMeasure *measures = rmil_found_measures();
     RmilFigure figure;

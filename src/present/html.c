@@ -14,7 +14,7 @@ void rmil_html(GString *out, const char *format, ...) {
     g_string_append(out, text);
 }
 
-/* Below 0 as shown: −0.0004 is 0.000. */
+/* Is the value below 0 as shown? −0.0004 shows as 0.000. */
 static gboolean is_below(double value) { return value <= -0.0005; }
 
 const char *rmil_html_metric(double value, char *text) {
@@ -68,7 +68,7 @@ void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *c
                   caption);
         return;
     }
-    int drawings = 0; /* on the page so far: names in each are its own */
+    int drawings = 0; /* on the page so far; makes the names in each drawing unique */
     for (const char *at = out->str; (at = strstr(at, "<svg ")); at++) drawings++;
     g_autofree char *name = g_strdup_printf("d%d", drawings);
     g_string_append(out, "<figure class=\"plot\">");
@@ -150,11 +150,11 @@ void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip
 static GBytes *part(const char *name) {
     g_autofree char *path = g_strconcat("/rankmil/report/", name, NULL);
     GBytes *bytes = g_resource_lookup_data(rmil_report_page_get_resource(), path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
-    g_assert(bytes); /* this program's own */
+    g_assert(bytes); /* compiled in, so always there */
     return bytes;
 }
 
-/* Style, script, and that nothing else may run or be fetched: the script is named by its digest. */
+/* Style, script, and a policy that nothing else may run or be fetched; the script is allowed by its digest. */
 static void add_head(GString *out) {
     g_autoptr(GBytes) style = part("report.css"), script = part("report.js");
     gsize size, length = 32;
@@ -172,7 +172,7 @@ static void add_head(GString *out) {
     g_string_append(out, "</style>\n");
 }
 
-/* A copy in whose text no line breaks between a number and its %, nor before "= 0.5", nor between "±" and its number. */
+/* A copy whose text does not break between a number and its %, before "= 0.5", or between "±" and its number. */
 static char *keep_together(const char *html) {
     GString *out = g_string_sized_new(strlen(html) + 1024);
     const char *from = html;
@@ -188,7 +188,7 @@ static char *keep_together(const char *html) {
         const gboolean sign = *at == ' ' && at[1] == '=' && at[2] == ' ' && g_ascii_isdigit(at[3]);
         if (unit || value || sign) {
             g_string_append_len(out, from, at - from);
-            g_string_append(out, "\u00a0"); /* no break */
+            g_string_append(out, "\u00a0"); /* no-break space */
             from = at + 1;
         }
         at++;

@@ -77,7 +77,7 @@ static void plot_survival(RmilFigure *figure, int groups, const char *const *tit
     }
 }
 
-/* Right of "At risk", where no curve is. at: of the screen's height. */
+/* Writes p to the right of "At risk", where there is no curve. at: as a share of the screen's height. */
 static void say_p(GString *script, const double *time, const gboolean *event, const int *group, int64_t n, int groups, double at) {
     double chi_squared, p;
     int degrees;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures of predicted classes, times and numbers. They take arrays: whose predictions those are, and of which slides or patients, the
- * caller knows and says in the caption. */
+/* Figures of predicted classes, times and numbers. They take arrays; the caller's caption says whose predictions these are, and of which
+ * slides or patients. */
 #ifndef RMIL_PRESENT_OUTCOME_FIGURES_H
 #define RMIL_PRESENT_OUTCOME_FIGURES_H
 
 #include "run.h"
 
-/* Each writes FOLDER/figures/NAME.* and gives the SVG, as rmil_figure_end does. name: the figure's own below, or that with "-" and more
- * behind it ("confusion-rank"). Names of classes, groups and series may be of any length and letters: long ones are cut where there is no room, and in the data
- * they stand last, since gnuplot takes a quoted quotation mark for the end of a cell. */
+/* Each writes FOLDER/figures/NAME.* and returns the SVG, as rmil_figure_end does. name: the one given below, alone or followed by "-" and
+ * more ("confusion-rank"). Names of classes, groups and series can have any length and any letters: long names are cut to the room. They
+ * are the last column of the data, since gnuplot takes a quoted quotation mark for the end of a cell. */
 
 /* "confusion": rows of true classes, columns of predicted ones, with counts and shares of the row. counts: classes × classes. */
 char *rmil_figure_confusion(const char *name, const int64_t *counts, int classes, const char *const *titles, const char *folder,
@@ -22,10 +22,10 @@ typedef struct {
     const char *title;
     const double *probabilities; /* n */
 } RmilFigureSeries;
-/* "reliability": in `bins` bins what share happened, with exact 95 % intervals, and how many cases each bin has. x, y: names of the axes. */
+/* "reliability": the observed share in each of `bins` bins, with exact 95 % intervals, and the number of cases. x, y: names of the axes. */
 char *rmil_figure_reliability(const char *name, const RmilFigureSeries *series, int n_series, const int *happened, int64_t n, int bins,
                               const char *x, const char *y, const char *folder, GError **error);
-/* "decision": net benefit over threshold probabilities, beside calling everybody or nobody positive. */
+/* "decision": net benefit over threshold probabilities, compared with calling everybody or nobody positive. */
 char *rmil_figure_decision(const char *name, const RmilFigureSeries *series, int n_series, const int *labels, int64_t n, const char *folder,
                            GError **error);
 
@@ -36,12 +36,12 @@ char *rmil_figure_survival(const char *name, const double *time, const gboolean 
 char *rmil_figure_scatter(const char *name, const double *values, const double *predicted, int64_t n, const char *what, const char *folder,
                           GError **error);
 
-/* How the k-th class, group or series is drawn, and as gnuplot's words for a line. */
+/* Style of the k-th class, group or series; the second as gnuplot's options for a line. */
 const RmilLineStyle *rmil_series_style(int k);
 char *rmil_series_line(int k); /* g_free */
-/* A name of at most so many letters, quoted for a script. */
+/* A name cut to at most this many letters, quoted for a script. */
 char *rmil_series_title(const char *title, int letters);
-/* 1, 2 or 5 times a power of ten, of which at most `most` fit into the range. */
+/* The step of an axis: 1, 2 or 5 times a power of ten; at most `most` of them fit into the range. */
 double rmil_tidy_step(double range, int most);
 
 #endif

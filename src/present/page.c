@@ -9,7 +9,7 @@ static char *title_of(const RmilResults *run) {
     const char *cohort = rmil_json_text(run->info, "cohort");
     g_autofree char *absolute = g_canonicalize_filename(cohort ? cohort : run->folder, NULL);
     g_autofree char *name = cohort ? rmil_path_stem(absolute) : g_path_get_basename(absolute);
-    /* "cohort.csv" says nothing: the folder it lies in does */
+    /* "cohort.csv" is no title: take the name of its folder */
     if (cohort && strcmp(name, "cohort") == 0) {
         g_autofree char *parent = g_path_get_dirname(absolute);
         g_free(name);
@@ -18,7 +18,7 @@ static char *title_of(const RmilResults *run) {
     return g_filename_display_name(name);
 }
 
-/* "2026-03-14T10:22:33.25Z" -> "2026-03-14 10:22 UTC"; anything else as it is. */
+/* "2026-03-14T10:22:33.25Z" -> "2026-03-14 10:22 UTC"; anything else unchanged. */
 static char *spoken_time(const char *text) {
     GTimeZone *utc = g_time_zone_new_utc();
     GDateTime *time = g_date_time_new_from_iso8601(text, utc);
@@ -41,7 +41,7 @@ static char *made(const RmilResults *run) {
 /* -- the page ---------------------------------------------------------------------------------------------------------------- */
 typedef gboolean (*AddSection)(RmilReport *report, GError **error);
 
-/* In the page's order; NULL: such a page has none. */
+/* Sections in the page's order; NULL: that kind of page does not have it. */
 static const struct {
     const char *id, *text;
     AddSection of_run, of_study;
@@ -73,7 +73,7 @@ static gboolean write_page(const RmilReport *report, const char *path, GError **
     return rmil_html_page_write(path, eyebrow, report->title, line, links, report->out->str, error);
 }
 
-/* The table of slides: the folder's own, else the one that run.json names. Where neither can be read the page does without. */
+/* The table of slides: the one in the folder, else the one named in run.json. If neither can be read, the page does without it. */
 static RmilCohort *find_table(const RmilResults *run) {
     const char *given = rmil_json_text(run->info, "cohort"), *directory = rmil_json_text(run->info, "directory");
     g_autofree char *own = g_build_filename(run->folder, "cohort.csv", NULL),
@@ -87,7 +87,7 @@ static RmilCohort *find_table(const RmilResults *run) {
     return NULL;
 }
 
-/* The columns that run.json names; NULL: none. */
+/* The columns named in run.json; NULL: none. */
 static char **recorded_groups(const RmilResults *run) {
     JsonArray *columns = rmil_json_array(rmil_json_get(run->info, "subgroups"));
     g_autoptr(GStrvBuilder) out = g_strv_builder_new();

@@ -26,7 +26,7 @@ static char *model_of(const Listing *listing, int64_t row) {
     return *digest ? g_strdup_printf("%s (%s)", name, digest) : g_strdup(name);
 }
 
-/* What the row says, in words, and by what it is sorted: a probability, that of the predicted class, a risk or a number. */
+/* The row's prediction in words, and its sort key: a probability, that of the predicted class, a risk or a number. */
 typedef struct {
     int64_t row;
     double value;
@@ -35,7 +35,7 @@ typedef struct {
 
 static void item_clear(gpointer item) { g_free(((Item *)item)->said); }
 
-/* A number of the row; NaN where the cell is empty. */
+/* A number of the row; NaN if the cell is empty. */
 static gboolean number_at(const Listing *listing, int64_t row, int column, double *value, GError **error) {
     *value = NAN;
     return column < 0 || !*rmil_table_cell(listing->table, row, column) || rmil_table_number(listing->table, row, column, value, error);
@@ -65,7 +65,7 @@ static int compare_items(gconstpointer a, gconstpointer b) {
     return x->value != y->value ? (x->value < y->value) - (x->value > y->value) : (x->row > y->row) - (x->row < y->row);
 }
 
-/* A link to a file of the folder, when it is there: relative, so that the folder can be moved whole. */
+/* A link to a file of the folder, if it exists; relative, so that the folder can be moved. */
 static void add_link(GString *out, const Listing *listing, const char *below, const char *id, const char *ending, const char *text) {
     g_autofree char *file = g_strconcat(id, ending, NULL), *path = g_build_filename(listing->folder, below, file, NULL);
     if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) return;
@@ -86,7 +86,7 @@ static void add_picture(GString *out, const Listing *listing, const char *id) {
         escaped, escaped, id);
 }
 
-/* All at a glance; each leads to its picture. */
+/* All predictions at a glance, each with a link to its picture. */
 static void add_table(GString *out, const Listing *listing, const GArray *items) {
     rmil_html_table_begin(out, "predictions", "Predictions, the highest first.");
     g_string_append(out, "<thead><tr><th scope=\"col\">Slide</th><th scope=\"col\">Prediction</th><th scope=\"col\" class=\"n\">SD</th>"

@@ -129,7 +129,7 @@ static void second_sentence(RmilReport *report) {
                                                         : "A difference this large could arise if both ranked equally well.");
 }
 
-/* Of two classes, what a user gets who acts on it. */
+/* For two classes: the results at the cut-off. */
 static void at_cut(RmilReport *report) {
     const RmilMethodOutcome *outcome = report->outcomes->pdata[report->summary->reference];
     const RmilTask *task = &report->summary->task;
@@ -251,7 +251,7 @@ char *rmil_report_summary(const char *folder, GError **error) {
 }
 
 /* -- what to be careful about --------------------------------------------------------------------------------------------------------- */
-/* What there are few test slides of: "3 positive and 4 negative test slides"; NULL: there are enough. */
+/* Names the classes with few test slides: "3 positive and 4 negative test slides"; NULL: there are enough. */
 static char *few_of(const RmilTask *task, const GArray *rows) {
     enum { FEW = 20 };
     int64_t of_class[RMIL_CLASSES_MOST] = {0}, events = 0, least = rows->len;

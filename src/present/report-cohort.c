@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page of a run: where its slides went, and what was said of them on the way. */
+/* The page of a run: where its slides went, and the warnings about them on the way. */
 #include "report.h"
 #include "task-words.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The training's rows of one set. */
+/* The training's rows in one set. */
 static GArray *rows_of(const RmilSeedRun *seed, RmilSplit part) {
     GArray *rows = g_array_new(FALSE, FALSE, sizeof(RmilPredictionRow));
     for (guint i = 0; i < seed->cases->len; i++) {
@@ -29,7 +29,7 @@ static gboolean same_sets(const RmilSeedRun *a, const RmilSeedRun *b) {
     return TRUE;
 }
 
-/* Sets of one training: a row a set. */
+/* Sets of one training, one row per set. */
 static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *caption) {
     const RmilTask *task = &report->summary->task;
     rmil_html_table_begin(report->out, "sets", caption);
@@ -49,7 +49,7 @@ static void sets_table(RmilReport *report, const RmilSeedRun *seed, const char *
     rmil_html_table_end(report->out);
 }
 
-/* Counts of one training's sets, as cells. */
+/* Counts of one training's sets, as table cells. */
 static char *set_cells(const RmilReport *report, const RmilSeedRun *seed) {
     GString *out = g_string_new(NULL);
     for (RmilSplit set = RMIL_SPLIT_TRAIN; set <= RMIL_SPLIT_TEST; set++) {
@@ -75,7 +75,7 @@ static void folds_table(RmilReport *report, const RmilMethod *method) {
               "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">Training</th><th scope=\"col\" "
               "class=\"n\">Validation</th><th scope=\"col\" class=\"n\">Test</th></tr></thead><tbody>\n",
               folds ? "Fold" : "Seed");
-    for (guint s = 0, next; s < method->seeds->len; s = next) { /* trainings one after the other with the same numbers: one row */
+    for (guint s = 0, next; s < method->seeds->len; s = next) { /* consecutive trainings with the same numbers share a row */
         g_autofree char *cells = set_cells(report, method->seeds->pdata[s]), *first = name_of(method->seeds->pdata[s]);
         for (next = s + 1; next < method->seeds->len; next++) {
             g_autofree char *more = set_cells(report, method->seeds->pdata[next]);
@@ -125,7 +125,7 @@ static void problems_table(RmilReport *report) {
     rmil_html_table_end(report->out);
 }
 
-/* What was assumed, enlarged, left out of an outline …: said on the way, and again here. */
+/* The warnings given on the way (what was assumed, enlarged, left out of an outline …), again. */
 static void warnings_list(RmilReport *report) {
     JsonNode *warnings = rmil_json_get(report->run->info, "warnings");
     JsonArray *array = warnings && JSON_NODE_HOLDS_ARRAY(warnings) ? json_node_get_array(warnings) : NULL;
@@ -169,7 +169,7 @@ static void resolutions_table(RmilReport *report, JsonNode *mpp) {
     rmil_html_table_end(report->out);
 }
 
-/* "median 73 (12 to 140)"; NULL: not such a spread. */
+/* "median 73 (12 to 140)"; NULL: it is no spread. */
 static JsonNode *spread_in_words(JsonNode *spread) {
     double median, low, high;
     if (!rmil_json_number(rmil_json_get(spread, "median"), &median) || !rmil_json_number(rmil_json_get(spread, "low"), &low) ||
@@ -179,7 +179,7 @@ static JsonNode *spread_in_words(JsonNode *spread) {
     return json_node_init_string(json_node_alloc(), text);
 }
 
-/* The members that no other part of the page shows, those of rankmil named for readers. */
+/* The members that no other part of the page shows; rankmil's own get names for readers. */
 static JsonNode *in_words(JsonNode *summary) {
     static const struct {
         const char *key, *words;
@@ -216,7 +216,7 @@ static JsonNode *in_words(JsonNode *summary) {
 char *rmil_report_sets(const RmilReport *report) {
     JsonNode *sets = rmil_json_get(rmil_json_get(report->run->info, "cohort_summary"), "sets");
     const char *file = rmil_json_text(sets, "file");
-    double folds, test, val; /* shares that were drawn; 0: the table names them */
+    double folds, test, val; /* shares that were drawn; 0: the table gives the sets */
     if (file) return g_strdup_printf("The file %s names the sets.", file);
     if (rmil_json_number(rmil_json_get(sets, "folds"), &folds))
         return g_strdup_printf("Each slide is a test slide in one of %g folds.", folds);

@@ -40,7 +40,7 @@ static void say_trainings(RmilReport *report) {
                   seeds->len > 1 ? "The smallest" : "The", positives, negatives);
 }
 
-/* How the cut-off came about. */
+/* Says how the cut-off was chosen. */
 static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
     g_autofree char *words = rmil_decision_words(decision);
     if (isnan(decision->cut))
@@ -58,7 +58,7 @@ static void introduce_cut(RmilReport *report, const RmilDecision *decision) {
     }
 }
 
-/* Counts and shares at the cut-offs; of_patients: of patients, else of slides. */
+/* Counts and shares at the cut-offs; of_patients: for patients, else for slides. */
 static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gboolean of_patients) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
@@ -86,14 +86,14 @@ static void cut_table(RmilReport *report, RmilMethodOutcome *const *outcomes, gb
     rmil_html_table_end(report->out);
 }
 
-/* Why a method has no calibrated row, and where calibration did not help. brier: of each method, as predicted and calibrated. */
+/* Says why a method has no calibrated row, and where calibration did not help. brier: per method, as predicted and calibrated. */
 static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcomes, double (*brier)[2]) {
     const RmilSummary *s = report->summary;
     gboolean any = FALSE;
     for (int m = 0; m < s->n; m++)
         for (guint k = 0; k < s->methods[m].method->seeds->len; k++)
             any = any || ((const RmilSeedRun *)s->methods[m].method->seeds->pdata[k])->decision.calibration != RMIL_CALIBRATE_NONE;
-    if (!any) return; /* not asked for, or impossible throughout */
+    if (!any) return; /* not requested, or possible for no method */
     for (int m = 0; m < s->n; m++) {
         const RmilMethod *method = s->methods[m].method;
         int without = 0, one_class = 0;
@@ -115,7 +115,7 @@ static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcom
     }
 }
 
-/* Whether probabilities mean what they say: of each method, and of the same calibrated. */
+/* Whether probabilities mean what they say: per method, as predicted and calibrated. */
 static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcomes) {
     const RmilSummary *s = report->summary;
     g_autofree char *caption = g_strdup_printf(
@@ -153,7 +153,7 @@ static void agreement_table(RmilReport *report, RmilMethodOutcome *const *outcom
     say_calibration(report, outcomes, brier);
 }
 
-/* Another method of the same test slides, in the same order: the one that the page compares with. NULL: there is none. */
+/* The method that the page compares with, if it has the same test slides in the same order; else NULL. */
 static const RmilMethodSummary *beside(const RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilComparison *against = rmil_report_comparison(s);

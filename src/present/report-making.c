@@ -7,7 +7,7 @@
 static void command_line(RmilReport *report) {
     JsonNode *command = rmil_json_get(report->run->info, "command"), *given = rmil_json_get(report->run->info, "arguments");
     const char *directory = rmil_json_text(report->run->info, "directory");
-    const gboolean whole = rmil_json_array(given) != NULL; /* without the program and its command */
+    const gboolean whole = rmil_json_array(given) != NULL; /* else the program and its command are missing */
     g_autoptr(GString) line = g_string_new(whole ? "rankmil run" : NULL);
     if (whole) command = given;
     if (command && JSON_NODE_HOLDS_ARRAY(command)) {

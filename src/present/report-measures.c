@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* What the pooled predictions are, in the words of the page; by RmilTests, one training each last. */
+/* The pooled predictions in the words of the page, by RmilTests; the last: one training each. */
 static const struct {
     const char *caption, *how, *alone, *curves;
 } pooled_words[] = {
@@ -33,7 +33,7 @@ const RmilMethodSummary *rmil_report_reference(const RmilReport *report) { retur
 
 static RmilTests tests_of(const RmilReport *report) { return report->summary->methods[report->summary->reference].tests; }
 
-/* Which of the words above fit. */
+/* Index of the words above that fit. */
 static gsize pool_kind(const RmilReport *report) { return report->summary->repeats ? (gsize)tests_of(report) : RMIL_TESTS_MIXED + 1; }
 
 /* -- tables */
@@ -43,7 +43,7 @@ static void header_row(GString *out, const RmilSummary *s, const char *first) {
     g_string_append(out, "</tr></thead><tbody>\n");
 }
 
-/* The best value of a column, as shown: ties are all best; with one method none is. */
+/* Is it the best value of a column, as shown? Ties are all best; a single method is not. */
 static gboolean is_best(const RmilSummary *summary, gboolean means, int metric, int method) {
     const double sign = summary->measures[metric].lower ? -1 : 1;
     double top = -INFINITY;
@@ -102,7 +102,7 @@ static void p_cells(GString *out, double p, double adjusted, gboolean many) {
     g_string_append(out, "</td>");
 }
 
-/* With a sign, as are the ends of its interval. */
+/* A difference with its sign; the limits of its interval have signs, too. */
 static void difference_cell(GString *out, double difference, const RmilInterval *interval) {
     char shown[16], low[16], high[16];
     rmil_html(out, "<td>%s", rmil_html_difference(difference, shown));
@@ -205,7 +205,7 @@ static gboolean add_curves(RmilReport *report, GError **error) {
     return done;
 }
 
-/* What the measures are, as far as their names do not say it. */
+/* Explains the measures that their names do not explain. */
 static const char *measure_words(const RmilTask *task) {
     if (task->classes == 2)
         return "Accuracy, sensitivity and specificity are at probability > 0.5. AUPRC is the area under the precision-recall points joined by "

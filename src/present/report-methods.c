@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What this program is and whose method it implements. */
+/* References for this program and for the method it implements. */
 static const char bibtex[] =
     "@article{kim2026ranking,\n"
     "  title   = {Ranking-Aware Multiple Instance Learning for Histopathology Slide Classification: Development and Validation Study},\n"
@@ -31,7 +31,7 @@ static double number_or(JsonNode *object, const char *member, double otherwise) 
     return node && rmil_json_number(node, &value) ? value : otherwise;
 }
 
-/* The settings of a method's first training, from its run.json or from the record. Free with json_node_unref; NULL: not known. */
+/* The settings of a method's first training, from its run.json or from the record; NULL: not known. Free with json_node_unref. */
 static JsonNode *config_of(const RmilReport *report, const RmilMethodSummary *method) {
     const RmilSeedRun *seed = method->method->seeds->pdata[0];
     JsonNode *own = seed->info ? rmil_json_get(seed->info, "config") : NULL;
@@ -115,7 +115,7 @@ static void say_training(const RmilReport *report, GString *out) {
                     {"epochs", "at most %g epochs"},      {"patience", "stopped after %g epochs without a better validation loss"},
                     {"warmup", "but not before epoch %g"}};
     const char *sampler = rmil_json_text(config, "sampler"), *model = rmil_json_text(config, "model");
-    const gboolean patches = model && g_str_has_prefix(model, "patch"); /* they learn from tiles, not slides */
+    const gboolean patches = model && g_str_has_prefix(model, "patch"); /* these learn from tiles, not slides */
     g_string_append_printf(out, "Models were trained %sby Adam",
                            s->task.kind == RMIL_TASK_CLASSES && !patches ? "on the cross-entropy of slide labels " : "");
     for (gsize k = 0, said = 0; k < G_N_ELEMENTS(settings); k++) {
@@ -136,7 +136,7 @@ static void say_training(const RmilReport *report, GString *out) {
                                best->tests == RMIL_TESTS_FOLDS ? "one of the fold that tested it" : "mean over those trainings");
 }
 
-/* Of a study, what its trainings differ in. */
+/* For a study: what its trainings differ in. */
 static void say_varied(const RmilReport *report, GString *out) {
     const RmilStudyReport *study = report->study;
     for (int a = 0; a < study->n_axes; a++)
@@ -188,7 +188,7 @@ static void say_program(const RmilReport *report, GString *out) {
     g_string_append(out, ".");
 }
 
-/* What guidelines ask for and no record holds; it is HTML. */
+/* What guidelines ask for but no record holds, as HTML. */
 #define UNKNOWN                                                                                                                            \
     "<h3>To be added by the authors</h3>\n<p>TRIPOD+AI and CLAIM also ask for what only you know:</p>\n<ul>\n"                             \
     "<li>where and when the slides were collected, which cases were included and excluded, and whether they were "                         \

@@ -121,7 +121,7 @@ static gboolean add_numbers(RmilReport *report, GError **error) {
 }
 
 /* -- by patient --------------------------------------------------------------------------------------------------------------------- */
-/* What the record says; "" without one. */
+/* The text in the record; "" without a record. */
 static const char *recorded(const RmilReport *report, const char *name) {
     return report->study->record                ? rmil_study_value(report->study->record, name)
            : report->run && report->run->record ? rmil_study_value(report->run->record, name)

@@ -18,7 +18,7 @@ static JsonArray *slides_of(const RmilReport *report, const char *patient) {
     return rmil_json_array(rmil_json_get(rmil_json_get(report->run->info, "patient_slides"), patient));
 }
 
-/* The ids that pictures of a bag are named by: of a patient's its slides, else its own. */
+/* The ids in the names of a bag's pictures: those of its slides for a patient, else its own. */
 static GPtrArray *picture_ids(const RmilReport *report, const char *id) {
     JsonArray *slides = slides_of(report, id);
     GPtrArray *ids = g_ptr_array_new();
@@ -51,7 +51,7 @@ typedef struct {
     int heat, tiles; /* px; tiles 0: none */
 } Room;
 
-/* Tiles are shown of the method that the page quotes and of those that get the slide wrong. */
+/* Tiles are shown for the method that the page quotes, and for methods that get the slide wrong. */
 static gboolean shows_tiles(const RmilReport *report, int m, const RmilPredictionRow *item) {
     const RmilPredictionRow *said = rmil_report_said(&report->summary->methods[m], item->slide);
     return m == report->summary->reference || (said && rmil_task_is_wrong(&report->summary->task, said, rmil_report_cut(report, m)));
@@ -68,7 +68,7 @@ static Room room_for(const RmilReport *report, const GPtrArray *shown) {
         heat += ids->len * (double)s->n;
         for (int m = 0; m < s->n; m++) tiles += shows_tiles(report, m, item) ? ids->len : 0;
     }
-    for (gsize k = 0; k + 1 < G_N_ELEMENTS(rooms); k++) /* bytes of a picture in base64, by its width: measured on H&E */
+    for (gsize k = 0; k + 1 < G_N_ELEMENTS(rooms); k++) /* bytes of a picture in base64 by its width, measured on H&E */
         if (heat * 92e3 * pow(rooms[k].heat / 1100.0, 1.5) + tiles * 62e3 * rooms[k].tiles / 940 <= all) return rooms[k];
     return rooms[G_N_ELEMENTS(rooms) - 1];
 }
@@ -85,7 +85,7 @@ static gboolean embed(RmilReport *report, const char *path, int width, const cha
     return TRUE;
 }
 
-/* What the method makes of the slide, as a caption. */
+/* The method's prediction for the slide, as a caption. */
 static void caption(RmilReport *report, int m, const RmilPredictionRow *item, const char *id) {
     const RmilMethodSummary *method = &report->summary->methods[m];
     const RmilTask *task = &report->summary->task;
@@ -109,7 +109,7 @@ static void caption(RmilReport *report, int m, const RmilPredictionRow *item, co
                             : ". Called negative: the colours only compare the tiles of this slide, and a bright tile is not a finding");
 }
 
-/* id: of the picture's slide, which is the item itself, or of a patient one of the slides. */
+/* id: of the picture's slide: the item itself, or one of the slides of a patient. */
 static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *item, const char *id, const Room *room, GError **error) {
     const RmilMethod *method = report->summary->methods[m].method;
     g_autofree char *path = heat_path(report, method, id);
@@ -135,7 +135,7 @@ static gboolean add_picture(RmilReport *report, int m, const RmilPredictionRow *
     return TRUE;
 }
 
-/* tiles: there is room for them. */
+/* tiles: is there room for them? */
 static void introduce(RmilReport *report, guint shown, gboolean tiles) {
     const RmilSummary *s = report->summary;
     const gboolean pooled = rmil_json_text(report->run->info, "heatmaps") != NULL; /* version 0.1.0 drew the first seed's */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every test slide with what each method says of it, the worst mistakes first; of a run and of a study. */
+/* Every test slide with each method's prediction, the worst mistakes first; for runs and studies. */
 #include "report.h"
 #include "task-words.h"
 #include "rankmil/present.h"
@@ -23,12 +23,12 @@ int rmil_report_by_distance(gconstpointer a, gconstpointer b, gpointer user) {
     const gboolean wrong_x = rmil_task_is_wrong(task, x, cut), wrong_y = rmil_task_is_wrong(task, y, cut);
     double u = rmil_task_distance(task, x), v = rmil_task_distance(task, y);
     if (wrong_x != wrong_y) return wrong_x ? -1 : 1;
-    if (isnan(u)) u = -x->answer, v = -y->answer; /* of times: the highest risk first */
+    if (isnan(u)) u = -x->answer, v = -y->answer; /* times: the highest risk first */
     return u != v ? (u < v) - (u > v) : strcmp(x->slide, y->slide);
 }
 
 /* -- table --------------------------------------------------------------------------------------------------------------------------- */
-/* A cell with all digits of the prediction for its file. */
+/* A cell that carries all digits of the prediction for the table's CSV file. */
 static void answer_cell(RmilReport *report, int m, const char *id) {
     const RmilTask *task = &report->summary->task;
     const RmilPredictionRow *said = rmil_report_said(&report->summary->methods[m], id);
@@ -80,7 +80,7 @@ guint rmil_report_wrong(const RmilReport *report, int m) {
     return wrong;
 }
 
-/* What the section shows, as an opening paragraph. */
+/* The opening paragraph: what the section shows. */
 static void introduce(RmilReport *report) {
     const RmilSummary *s = report->summary;
     const RmilTask *task = &s->task;
@@ -128,7 +128,7 @@ gboolean rmil_report_errors(RmilReport *report, GError **error) {
     return TRUE;
 }
 
-/* -- for whoever draws pictures ------------------------------------------------------------------------------------------------------- */
+/* -- for code that draws pictures ----------------------------------------------------------------------------------------------------- */
 char **rmil_report_mistakes(const char *folder, GError **error) {
     g_autoptr(RmilStudyReport) study = rmil_study_report_read(folder, error);
     if (!study) return NULL;

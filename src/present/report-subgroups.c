@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What the column says of each of the rows; NULL where it says nothing. The texts are the table's. */
+/* The column's text for each row; NULL if the cell is empty. The texts belong to the table. */
 static const char **texts_of(const RmilReport *report, int column, const GArray *rows) {
     const char **texts = g_new0(const char *, rows->len + 1);
     g_autoptr(GHashTable) at = g_hash_table_new(g_str_hash, g_str_equal);
@@ -16,7 +16,7 @@ static const char **texts_of(const RmilReport *report, int column, const GArray 
         const gsize place = GPOINTER_TO_SIZE(g_hash_table_lookup(at, row->slide));
         if (place) texts[i] = rmil_table_cell(report->table->table, (int64_t)place - 1, column);
     }
-    /* with bags of patients a row is a patient, and has what all its slides say alike */
+    /* with bags of patients a row is a patient; it gets a text if all its slides agree on it */
     for (guint i = 0; i < rows->len; i++) {
         const RmilPredictionRow *row = &g_array_index(rows, RmilPredictionRow, i);
         gboolean alike = TRUE;
@@ -79,7 +79,7 @@ static void column_table(RmilReport *report, const char *name, int column) {
     rmil_html_table_end(report->out);
 }
 
-/* The column, or a refusal that names those that there are. */
+/* Index of the column, or an error that names the columns there are. */
 static int find_column(const RmilReport *report, const char *name, GError **error) {
     const RmilTable *table = report->table->table;
     const int column = rmil_table_find(table, name);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DIGEST_SHOWN = 12 }; /* characters of a model's SHA-256, enough to be found by */
+enum { DIGEST_SHOWN = 12 }; /* characters of a model's SHA-256, enough to identify it */
 
 /* The epoch whose model was kept, or NULL. */
 static const RmilEpoch *kept(const RmilSeedRun *seed) {
@@ -49,7 +49,7 @@ static void training_row(RmilReport *report, const RmilMethodSummary *method, in
     rmil_html(report->out, "<td><code>%s</code></td></tr>\n", start ? start : "–");
 }
 
-/* What each training came to: who repeats them can compare. */
+/* The result of each training, so that whoever repeats it can compare. */
 static void every_training(RmilReport *report) {
     const RmilSummary *s = report->summary;
     g_string_append(report->out, "<details><summary>Each training</summary>\n");

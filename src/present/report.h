@@ -8,37 +8,37 @@
 #include "study/levels.h"
 #include "rankmil/cohort.h"
 
-/* Where a run's slides went: given, usable, and into which set; what was left out on the way, and why. */
+/* Where a run's slides went: how many were given and usable, which set each is in, what was left out, and why. */
 typedef struct {
     const char *title;        /* "Training", "Validation", "Test", … */
-    int64_t slides, patients; /* patients 0: nobody says */
-    int64_t annotated;        /* −1: nobody says */
+    int64_t slides, patients; /* patients 0: not known */
+    int64_t annotated;        /* −1: not known */
     char *counts;             /* "17 positive, 31 negative", or NULL */
-    char *patient_counts;     /* likewise of its patients; NULL: nobody says, or a patient's slides are of several classes */
-    char *drawn;              /* how trainings divide it anew, or NULL */
+    char *patient_counts;     /* likewise of its patients; NULL: not known, or a patient has slides of several classes */
+    char *drawn;              /* how each training divides it anew, or NULL */
 } RmilFlowSet;
 typedef struct {
-    int64_t given, usable; /* rows of the table, slides with features; −1: nobody says */
-    int64_t annotated;     /* of the usable; −1: nobody says */
-    int64_t patients;      /* of the usable; 0: nobody says */
+    int64_t given, usable; /* rows of the table, slides with features; −1: not known */
+    int64_t annotated;     /* of the usable slides; −1: not known */
+    int64_t patients;      /* of the usable slides; 0: not known */
     GPtrArray *reasons;    /* char *: "2 could not be tiled", … */
     int n;
     RmilFlowSet sets[4];
-    char *note, *sentence; /* how several trainings divide them, for the figure and for a text; or NULL */
+    char *note, *sentence; /* how several trainings divide them, for the figure and for a paragraph; or NULL */
 } RmilFlow;
 
 typedef struct {
-    const RmilStudyReport *study; /* or run: of_run says which */
-    const RmilResults *run;       /* its last level, and of that: */
+    const RmilStudyReport *study; /* study or run: of_run says which */
+    const RmilResults *run;       /* the last level; the following belong to it: */
     const RmilSummary *summary;
     GString *out;
     const RmilMonitor *monitor;
-    gboolean tested; /* what is known of the test slides is enough to measure something */
-    gboolean drawn;  /* there is gnuplot, which draws the figures */
-    /* RmilMethodOutcome of each method of the summary; NULL where several values are trained, whose slides are not shown one by one. */
+    gboolean tested; /* enough is known of the test slides to measure something */
+    gboolean drawn;  /* gnuplot is there to draw the figures */
+    /* RmilMethodOutcome of each method of the summary; NULL if several values were trained: their slides are not shown one by one. */
     GPtrArray *outcomes;
     RmilFlow *flow;            /* of the last level */
-    RmilCohort *table;         /* of the slides, as the run left it or as it was given; NULL: it is not there */
+    RmilCohort *table;         /* of the slides, as the run left it or as it was given; NULL: not found */
     char *title;               /* of the page */
     const char *const *groups; /* columns whose values make subgroups; NULL-terminated */
 } RmilReport;
@@ -52,7 +52,7 @@ const char *rmil_html_metric(double value, char *text);
 const char *rmil_html_difference(double value, char *text);
 /* "0.812–0.967", "−0.200 to 0.530". Free with g_free. */
 char *rmil_html_range(double low, double high);
-/* "<small>0.812–0.967</small>"; nothing where it is undefined. */
+/* "<small>0.812–0.967</small>"; nothing if it is undefined. */
 void rmil_html_interval(GString *out, const RmilInterval *interval);
 /* "<td>0.941<small>0.812–0.967</small></td>" */
 void rmil_html_value_cell(GString *out, double value, const RmilInterval *interval);
@@ -60,36 +60,36 @@ void rmil_html_value_cell(GString *out, double value, const RmilInterval *interv
 const char *rmil_html_p(double p, char *text);
 /* "2 h 5 min", "41 s", "0.3 s"; text: at least 32 bytes. */
 const char *rmil_html_seconds(double seconds, char *text);
-/* The same of a figure that was drawn just now, which is freed; FALSE: it failed, and is NULL. */
+/* The same for a figure that was just drawn, which is freed. FALSE: drawing failed, and svg is NULL. */
 gboolean rmil_html_figure(GString *out, char *svg, const char *alt, const char *caption);
-/* <figure> with the SVG as part of the page; "": with a word that it could not be drawn. */
+/* <figure> with the SVG as part of the page; if svg is "", a note that it could not be drawn. */
 void rmil_html_svg(GString *out, const char *svg, const char *alt, const char *caption);
-/* Rows "key | value" of everything in a JSON object, nested keys joined; skip: NULL-terminated top-level members left
- * out. */
+/* Rows "key | value" of everything in a JSON object, nested keys joined; skip: top-level members to leave out,
+ * NULL-terminated. */
 void rmil_html_json_rows(GString *out, JsonNode *object, const char *const *skip);
 
 typedef struct {
     const char *id, *text;
 } RmilHtmlSection;
-/* Writes the whole page: head, links to those sections (the last: NULL; or NULL for none) that the body has, body, foot. line: below the
+/* Writes the whole page: head, links to the sections that the body has, body, foot. sections: ends with NULL, or is NULL. line: below the
  * title. */
 gboolean rmil_html_page_write(const char *path, const char *eyebrow, const char *title, const char *line, const RmilHtmlSection *sections,
                               const char *body, GError **error);
 
-/* -- svg.c: gnuplot's drawing as an <svg> of the page. name: of its symbols, its own on the page. */
+/* -- svg.c: gnuplot's drawing as an <svg> of the page. name: of its symbols, unique on the page. */
 void rmil_html_drawing(GString *out, const char *svg, const char *name, const char *alt);
 
 /* -- download.c ----------------------------------------------------------------------------------------------------- */
-/* A file within the page, behind a link. */
+/* A file embedded in the page, behind a link. */
 void rmil_html_file(GString *out, const char *name, const char *kind, const char *data, gsize size, const char *text);
-/* A list of DIR/tables/ *.csv, each within the page. */
+/* A list of DIR/tables/ *.csv, each embedded in the page. */
 gboolean rmil_html_tables(GString *out, const char *folder, GError **error);
-/* <table><caption>…</caption>, which scrolls where it is too wide, and its end, with what it shows as NAME.csv. A cell's attribute
- * data-csv stands in that file in the place of its text. */
+/* <table><caption>…</caption>, which scrolls if it is too wide; and its end, with its content as NAME.csv. In that file a cell's attribute
+ * data-csv replaces its text. */
 void rmil_html_table_begin(GString *out, const char *name, const char *caption);
 void rmil_html_table_end(GString *out);
 
-/* -- sections: each appends itself, or nothing where it has nothing to say -------------------------------------------- */
+/* -- sections: each appends itself, or nothing if it has nothing to say ----------------------------------------------- */
 /* Of a run. */
 gboolean rmil_report_answer(RmilReport *report, GError **error);
 gboolean rmil_report_measures(RmilReport *report, GError **error);
@@ -97,32 +97,32 @@ gboolean rmil_report_measures(RmilReport *report, GError **error);
 const RmilMethodSummary *rmil_report_reference(const RmilReport *report);
 /* What the page compares the reference with: the method without annotations, else the first other one. NULL: there is none. */
 const RmilComparison *rmil_report_comparison(const RmilSummary *summary);
-/* The one figure of the first screen: of two classes the ROC curves, else what the task has first. */
+/* The one figure of the first screen: the ROC curves for two classes, else the task's first figure. */
 gboolean rmil_report_main_figure(RmilReport *report, GError **error);
 gboolean rmil_report_roc(RmilReport *report, GError **error);
-/* Are the cases patients, with all their slides? And that in words, nothing where they are slides. */
+/* Are the cases patients, with all their slides? The second says so on the page, and nothing if they are slides. */
 gboolean rmil_report_of_patients(const RmilReport *report);
 void rmil_report_say_cases(RmilReport *report);
 /* Fills report->outcomes. Free with g_ptr_array_unref. */
 void rmil_report_find_outcomes(RmilReport *report);
-/* Where the method's positive slides begin: its cut-off, or 0.5. */
+/* The probability from which the method calls a slide positive: its cut-off, or 0.5. */
 double rmil_report_cut(const RmilReport *report, int method);
-/* A part of the results: what only one task has. */
-/* of two classes, a part of the outcomes */
+/* Parts of the results that only one task has. */
+/* for two classes, a part of the outcomes */
 gboolean rmil_report_decisions(RmilReport *report, RmilMethodOutcome *const *outcomes, GError **error);
 gboolean rmil_report_outcomes(RmilReport *report, GError **error);
 gboolean rmil_report_localisation(RmilReport *report, GError **error);
 gboolean rmil_report_subgroups(RmilReport *report, GError **error);
 gboolean rmil_report_pictures(RmilReport *report, GError **error);
-/* Where the sets come from, in sentences; NULL where the record does not say it. Free with g_free. */
+/* Where the sets come from, in sentences; NULL if the record does not say. Free with g_free. */
 char *rmil_report_sets(const RmilReport *report);
 gboolean rmil_report_cohort(RmilReport *report, GError **error);
 /* Rows "key | value" of everything in an object of run.json. */
 void rmil_report_keys(RmilReport *report, const char *name, const char *caption, JsonNode *object, const char *const *skip);
 gboolean rmil_report_methods(RmilReport *report, GError **error);
 gboolean rmil_report_making(RmilReport *report, GError **error);
-/* -- report-training.c: of two classes, how many trainings of method m have a validation loss no better than that of the share of
- * positive slides */
+/* -- report-training.c: for two classes, how many trainings of method m have a validation loss no better than always predicting the share
+ * of positive slides */
 int64_t rmil_report_unlearned(const RmilReport *report, int m);
 /* -- flow.c */
 RmilFlow *rmil_flow_new(const RmilReport *report);

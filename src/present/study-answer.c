@@ -48,7 +48,7 @@ static void cohort(const RmilReport *report) {
               name, sets, study->done);
 }
 
-/* What the means over the trainings leave out: what other slides would have given. */
+/* What the means over the trainings leave out: how results vary with the test slides. */
 static void pooled_answer(const RmilReport *report) {
     const RmilMethodSummary *best = rmil_report_reference(report);
     char value[16], low[16], high[16];

@@ -79,7 +79,7 @@ static char *distribution(const RmilStudyReport *study, const RmilAttended *one,
     return rmil_figure_end(&figure, study->folder, error);
 }
 
-/* Every patch with its attention by each method, for other programs. */
+/* Every patch with each method's attention, for other programs. */
 static gboolean write_patches(const RmilStudyReport *study, const RmilAttended *one, int number, GError **error) {
     g_autofree char *file = g_strdup_printf("attention-%d.csv", number), *path = g_build_filename(study->folder, "figures", file, NULL);
     g_autoptr(RmilCsv) csv = rmil_csv_new(NULL);
@@ -150,8 +150,8 @@ static gboolean add_slide(const RmilStudyReport *study, const RmilAttended *one,
     return TRUE;
 }
 
-/* Pictures are an extra: where features or models are gone or of another time, the report says so and goes on. What is there and cannot be
- * read just now is an error: the next report would have them. */
+/* Pictures are an extra: if features or models are gone or have changed, the report says so and goes on. A file that exists but cannot be
+ * read right now is an error: the next report would have the pictures. */
 static gboolean excuse(RmilReport *report, const char *path, GError *reason, GError **error) {
     if (reason->code == RMIL_ERROR_IO && path && g_file_test(path, G_FILE_TEST_EXISTS)) {
         g_propagate_error(error, reason);
@@ -163,7 +163,7 @@ static gboolean excuse(RmilReport *report, const char *path, GError *reason, GEr
     return TRUE;
 }
 
-/* The file that an error of one slide begins with; NULL: it names none. */
+/* The file named at the start of one slide's error; NULL: none. */
 static char *file_of(const GError *reason) {
     const char *end = strstr(reason->message, ": ");
     return end ? g_strndup(reason->message, (gsize)(end - reason->message)) : NULL;
@@ -175,7 +175,7 @@ gboolean rmil_study_attention_section(RmilReport *report, GError **error) {
     const RmilMonitor *monitor = report->monitor;
     const RmilLevel *level = &study->levels[0];
     int reference = rmil_level_reference(study, level);
-    if (study->n_levels > 1 || reference < 0 || rmil_report_of_patients(report)) return TRUE; /* a patient is no picture */
+    if (study->n_levels > 1 || reference < 0 || rmil_report_of_patients(report)) return TRUE; /* patients have no picture of their own */
     const RmilSeedRun *seed = level->summary->methods[reference].method->seeds->pdata[0];
     g_autoptr(GPtrArray) chosen = rmil_attended_choose(seed);
     if (chosen->len == 0) return TRUE;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The study's numbers with all digits, each with the runs it was computed from. */
+/* The study's numbers with all digits, and the runs that each was computed from. */
 #include "study-report.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { KEY_SHOWN = 12 }; /* characters of a run's key, enough to be found by: runs.csv has the whole one */
+enum { KEY_SHOWN = 12 }; /* characters of a run's key, enough to identify it: runs.csv has the whole key */
 
-/* A folder without a record may not say it. */
+/* A folder without a record may have no key. */
 static const char *key_of(const RmilSeedRun *seed) { return seed->key ? seed->key : ""; }
 
 static void add_runs(RmilCsv *out, const RmilMethodSummary *one) {
@@ -17,7 +17,7 @@ static void add_runs(RmilCsv *out, const RmilMethodSummary *one) {
     rmil_csv_text(out, runs->str);
 }
 
-/* method,value, or of a grid the value of each axis. */
+/* method,value; for a grid, the value of each axis. */
 static void add_place(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one) {
     rmil_csv_text(out, one->method->name);
     for (int v = 0; v == 0 || (v < RMIL_VARIED && level->varied[v].name); v++)
@@ -27,7 +27,7 @@ static void add_place(RmilCsv *out, const RmilLevel *level, const RmilMethodSumm
 
 typedef void (*RowsOf)(RmilCsv *out, const RmilLevel *level, const RmilMethodSummary *one, int method);
 
-/* Of a grid each axis has a column in the place of `value`. */
+/* For a grid, each axis has a column instead of `value`. */
 static RmilCsv *each(const RmilStudyReport *study, const char *header, RowsOf rows) {
     g_autoptr(GString) named = g_string_new(header);
     g_autofree char *axes = study->n_axes > 1 ? g_strdup_printf("%s,%s", study->axes[0].name, study->axes[1].name) : NULL;
@@ -149,7 +149,7 @@ static RmilCsv *test_rows(const RmilStudyReport *study) {
     return out;
 }
 
-/* Writes and frees; a table without rows is not written. */
+/* Writes and frees the table; one without rows is not written. */
 static gboolean write_table(const char *folder, const char *name, RmilCsv *table, GError **error) {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     gboolean good = rmil_csv_rows(table) == 0 || rmil_csv_write(table, path, error);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* "*" … "****" as in the paper's figures, "" when p is not below 0.05. */
+/* "*" … "****" as in the paper's figures; "" if p is not below 0.05. */
 static const char *stars_of(double p) { return p < 0.00001 ? "****" : p < 0.0001 ? "***" : p < 0.001 ? "**" : p < 0.05 ? "*" : ""; }
 
 /* "−" before the stars of a comparison that the reference loses. */
@@ -15,13 +15,13 @@ static char *signed_stars(double p, gboolean higher) {
 }
 
 /* -- curves over the study's variable --------------------------------------------------------------------------------------- */
-/* One line of the figure: a method, or the whole study where each level has one method. */
+/* One line of the figure: a method, or the whole study if each level has one method. */
 typedef struct {
     const char *title;
     int style;
     gboolean reference;
     double *mean, *sd; /* per level */
-    char **stars;      /* per level: of the reference against this one, or of this level against the first */
+    char **stars;      /* per level: of the reference against this method, or of this level against the first */
 } Series;
 
 typedef struct {
@@ -29,13 +29,13 @@ typedef struct {
     int n;
     Series *series;
     double *position; /* of the levels on the axis */
-    gboolean even;    /* levels at equal distances, since some are too close to each other for their labels */
+    gboolean even;    /* levels at equal distances, since some are too close for their labels */
     gboolean spread;  /* there are SDs */
-    gboolean apart;   /* words: no line leads from one to the next */
+    gboolean apart;   /* the levels are words: no line connects them */
     int starred;      /* series with stars of their own */
 } Curves;
 
-#define LOGARITHMIC 20 /* the largest value over the smallest, from which the axis is */
+#define LOGARITHMIC 20 /* from this ratio of largest to smallest value on, the axis is logarithmic */
 static void place_levels(Curves *curves) {
     const RmilStudyReport *study = curves->study;
     const double least = study->levels[0].shown, most = study->levels[study->n_levels - 1].shown;
@@ -47,7 +47,7 @@ static void place_levels(Curves *curves) {
     for (int i = 0; i < study->n_levels && curves->even; i++) curves->position[i] = i;
 }
 
-/* metric: a place in study->measures, or −1 for the attention off the lesion. */
+/* metric: an index in study->measures, or −1 for the attention outside the lesion. */
 static void set_value(Series *series, int level, const RmilMethodSummary *one, int metric) {
     if (!one) return;
     if (metric >= 0) {
@@ -148,7 +148,7 @@ static void add_data(const Curves *curves, RmilFigure *figure) {
     }
 }
 
-/* Above the plot a row of stars for every line that has any, with the line's symbol before it. */
+/* Above the plot there is a row of stars for each line that has any, after the line's symbol. */
 #define STAR_ROW 15.0
 #define KEY_ROW 22 /* px of the key below the plot, in two columns */
 static void add_stars(const Curves *curves, GString *script, int height) {
@@ -170,7 +170,7 @@ static void add_stars(const Curves *curves, GString *script, int height) {
     }
 }
 
-/* What the vertical axis must hold, in steps of 0.1 (0.05 where that leaves room to see more). */
+/* The range of the vertical axis, in steps of 0.1 (0.05 if that shows more). */
 static void value_range(const Curves *curves, GString *script) {
     double low = INFINITY, high = -INFINITY;
     for (int m = 0; m < curves->n; m++)
@@ -180,7 +180,7 @@ static void value_range(const Curves *curves, GString *script) {
             low = MIN(low, mean - (isnan(sd) ? 0 : sd));
             high = MAX(high, mean + (isnan(sd) ? 0 : sd));
         }
-    if (low < 0 || high > 1) { /* no share */
+    if (low < 0 || high > 1) { /* not a share */
         g_string_append_printf(script, "set yrange [%.6g:%.6g]\n", low - 0.05 * (high - low), high + 0.05 * (high - low));
         return;
     }
@@ -192,7 +192,7 @@ static void value_range(const Curves *curves, GString *script) {
                            step > 0.05 ? step * (high - low > 0.75 ? 2 : 1) : step, step > 0.05 ? 1 : 2);
 }
 
-/* "'40 %%'": tics are formats. Free with g_free. */
+/* "'40 %%'": gnuplot's tics are formats. Free with g_free. */
 static char *tic(const char *text) {
     g_autoptr(GString) format = g_string_new(text);
     g_string_replace(format, "%", "%%", 0);
@@ -282,7 +282,7 @@ char *rmil_study_figure_elsewhere(const RmilStudyReport *study, GError **error) 
 }
 
 /* -- two things varied --------------------------------------------------------------------------------------------------------- */
-/* The figure's colours are the same for all methods. */
+/* One range of colours for all methods. */
 static void colour_range(const RmilStudyReport *study, GString *script) {
     double low = INFINITY, high = -INFINITY;
     for (int i = 0; i < study->n_levels; i++)
@@ -308,7 +308,7 @@ static void grid_axis(const RmilStudyAxis *axis, char letter, GString *script) {
     g_autofree char *name = rmil_figure_quote(axis->name);
     g_string_append_printf(script, ")\nset %clabel %s\n", letter, name);
     if (letter == 'x') g_string_append_printf(script, "set xrange [-0.5:%u.5]\n", last);
-    else g_string_append_printf(script, "set yrange [%u.5:-0.5]\n", last); /* downwards, as in the table */
+    else g_string_append_printf(script, "set yrange [%u.5:-0.5]\n", last); /* from top to bottom, as in the table */
 }
 
 char *rmil_study_figure_grid(const RmilStudyReport *study, const RmilMethod *method, GError **error) {

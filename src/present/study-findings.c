@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was found, in words that are computed: each sentence states its rule. */
+/* The findings in computed sentences, each of which states its rule. */
 #include "study-report.h"
 #include "report.h"
 
@@ -21,7 +21,7 @@ static void add_value(GString *out, double mean, double sd) {
 /* The first measure inside a sentence: "AUROC", "AUROC, macro,". */
 static const char *closing(const RmilMeasure *measure) { return strchr(measure->name, ',') ? "," : ""; }
 
-/* What a comparison of means says: the trainings are a sample, so a difference below twice its standard error is neither. */
+/* The result of comparing means: the trainings are a sample, so a difference below twice its standard error is unclear. */
 typedef enum { UNLIKE, LIKE, UNCLEAR } Shape;
 
 static Shape higher(const RmilMethodSummary *a, const RmilMethodSummary *b) {
@@ -29,7 +29,7 @@ static Shape higher(const RmilMethodSummary *a, const RmilMethodSummary *b) {
     return !(fabs(difference) > 2 * error) ? UNCLEAR : difference > 0 ? LIKE : UNLIKE;
 }
 
-/* A sentence on whether the paper's shape is there. */
+/* A sentence on whether the results have the paper's shape. */
 G_GNUC_PRINTF(3, 4) static void shape(GString *out, Shape there, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -113,7 +113,7 @@ static gboolean reference_everywhere(const RmilStudyReport *study) {
     return study->n_levels > 1;
 }
 
-/* In how many levels is the reference's mean AUROC the highest of all methods there? */
+/* In how many levels is the reference's mean AUROC the highest of all methods? */
 static int leads(const RmilStudyReport *study) {
     int n = 0, best, second;
     for (int i = 0; i < study->n_levels; i++) {
@@ -277,10 +277,10 @@ static void say_localisation(const RmilStudyReport *study, GString *shapes) {
     }
 }
 
-/* What the paper says of what its studies vary. */
+/* What the paper says about the options that its studies vary. */
 static const struct {
     const char *varies;
-    gboolean along; /* of one method alone */
+    gboolean along; /* of one method over the values */
     void (*say)(const RmilStudyReport *study, GString *shapes);
 } claims[] = {{"fraction", FALSE, say_low_data},
               {"padding", FALSE, say_granularity},
@@ -297,7 +297,7 @@ void rmil_study_findings(const RmilStudyReport *study, GString *out) {
     for (gsize i = 0; papers && i < G_N_ELEMENTS(claims); i++)
         if (strcmp(papers->option->name, claims[i].varies) == 0 && (study->along_summary || !claims[i].along)) claims[i].say(study, shapes);
     if (strcmp(study->kind, "localisation") == 0) say_localisation(study, shapes);
-    if (shapes->len && study->task.classes == 2) /* the paper knows two classes */
+    if (shapes->len && study->task.classes == 2) /* the paper has two classes */
         g_string_append_printf(
             out,
             "<ul class=\"shapes\">\n%s</ul>\n<p class=\"soft\">Two mean AUROCs are too close to tell apart if they differ by less than "

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of a study that varies a word and a number: the first measure over the number, a line for each word. */
+/* For a study that varies a word and a number: the first measure over the number, one line per word. */
 #include "outcome-figures.h"
 #include "study-report.h"
 
 #include <math.h>
 
-/* Which axis is of words and which of numbers; FALSE: it is not such a study. */
+/* Which axis has words and which numbers; FALSE: it is not such a study. */
 static gboolean find_axes(const RmilStudyReport *study, int *words, int *numbers) {
     *words = study->axes[0].words ? 0 : 1;
     *numbers = 1 - *words;
@@ -25,7 +25,7 @@ static const RmilLevel *level_at(const RmilStudyReport *study, int words, guint 
     return words == 0 ? rmil_study_level(study, word, number) : rmil_study_level(study, number, word);
 }
 
-/* Rows "series,word,position,mean,sd,n" of one word; gives how many. */
+/* Rows "series,word,position,mean,sd,n" of one word; returns their number. */
 static int add_rows(const RmilStudyReport *study, const RmilMethod *method, int words, guint word, RmilFigure *figure) {
     const RmilStudyAxis *axis = &study->axes[1 - words];
     int rows = 0;
@@ -37,7 +37,7 @@ static int add_rows(const RmilStudyReport *study, const RmilMethod *method, int 
         rmil_csv_whole(figure->csv, (int64_t)word);
         rmil_figure_numbers(figure->csv, 4,
                             (double[]){axis->what ? axis->what->scale * value : value, one->mean[0], one->sd[0], one->seeds});
-        rmil_csv_text(figure->csv, text_of(study, words, word)); /* last: gnuplot's quotes */
+        rmil_csv_text(figure->csv, text_of(study, words, word)); /* last, since gnuplot misreads quotes */
         rmil_csv_end(figure->csv);
         rows++;
     }

@@ -9,7 +9,7 @@
 
 typedef GPtrArray *(*TablesOf)(const RmilStudyReport *study);
 
-/* Tables on the page; the first `open` of them are seen at once. */
+/* Tables on the page; the first `open` of them are not folded. */
 static void add_tables(const RmilStudyReport *study, TablesOf tables_of, guint open, const char *summary, GString *out) {
     g_autoptr(GPtrArray) tables = tables_of(study);
     for (guint i = 0; i < tables->len; i++) {
@@ -47,7 +47,7 @@ static void add_progress(const RmilStudyReport *study, GString *out) {
     g_string_append(out, "</ul></details></div>\n");
 }
 
-/* The same words below every figure would be in the way: the later ones refer to the first. */
+/* Not the same words below every figure: the later figures refer to the first. */
 static const char likewise[] = "As in the first figure of this page.";
 
 static const char stars_text[] =
@@ -68,7 +68,7 @@ static char *curve_caption(const RmilStudyReport *study) {
                            against ? against : "");
 }
 
-/* The measures of which there are figures: the first on the first screen, the others below. */
+/* The number of measures with figures: the first is on the first screen, the others below. */
 enum { DRAWN = 2 };
 static int measures_drawn(const RmilStudyReport *study, int shown[RMIL_MEASURES_MOST]) {
     return MIN(rmil_study_shown(study, shown), DRAWN);
@@ -110,7 +110,7 @@ static gboolean add_grid(const RmilStudyReport *study, guint m, const char *capt
     return rmil_html_figure(out, rmil_study_figure_grid(study, method, error), alt, caption);
 }
 
-/* A line for each word, where there are words: what a grid says, easier to read. */
+/* One line per word, if there are words: the content of a grid, easier to read. */
 static gboolean add_lines(const RmilStudyReport *study, guint m, GString *out, GError **error) {
     const RmilMethod *method = study->methods->pdata[m];
     g_autofree char *alt = g_strdup_printf("%s of %s over %s; the values are in the table below", study->measures[0].name, method->title,
@@ -125,7 +125,7 @@ static char *grid_caption(const RmilStudyReport *study) {
                            study->methods->len > 1 ? "; one scale of colours for all methods" : "", first, second);
 }
 
-/* One figure a method, all on one scale of colours. */
+/* One figure per method, all on one colour scale. */
 static gboolean add_grids(const RmilStudyReport *study, GString *out, GError **error) {
     const gboolean lines = rmil_study_has_lines(study);
     g_autofree char *caption = grid_caption(study);

@@ -67,7 +67,7 @@ void rmil_study_table_note(RmilStudyTable *table, const char *format, ...) {
     va_end(arguments);
 }
 
-/* As shown: thousandths. */
+/* Rounded as shown, in thousandths. */
 static double shown(double value) { return round(value * 1000); }
 
 void rmil_study_table_rank(RmilStudyTable *table, int column, gboolean lower_is_better) {
@@ -128,7 +128,7 @@ void rmil_study_table_html(const RmilStudyTable *table, GString *out) {
 }
 
 /* -- LaTeX ----------------------------------------------------------------------------------------------------------- */
-/* What pdfLaTeX cannot take as it is; everything else passes. */
+/* What must be replaced for pdfLaTeX; everything else passes. */
 static const struct {
     gunichar c;
     const char *latex;

@@ -71,7 +71,7 @@ static void add_mark(RmilTableCell *cell, char letter) {
     cell->marks[length] = '\0';
 }
 
-/* A value gets the letter of every method that it is significantly better than, where one of the two is the reference. */
+/* A value gets the letter of every method that it is significantly better than, if one of the two is the reference. */
 static void mark(RmilTableCell *cell, const RmilSummary *summary, int method, int metric) {
     const double sign = summary->measures[metric].lower ? -1 : 1, mean = sign * summary->methods[method].mean[metric];
     for (int other = 0; other < summary->n; other++) {
@@ -86,7 +86,7 @@ static void explain_places(RmilStudyTable *table) {
     rmil_study_table_note(table, "Mean (standard deviation, n − 1) over the n trainings; bold: best, underlined: second best.");
 }
 
-/* Which letters stand in the table, and what for. */
+/* Explains the letters in the table. */
 static void explain_marks(RmilStudyTable *table, const RmilSummary *summary) {
     g_autoptr(GString) text = g_string_new(NULL);
     for (int m = 0; m < summary->n; m++) {
@@ -104,7 +104,7 @@ static void explain_marks(RmilStudyTable *table, const RmilSummary *summary) {
             summary->methods[summary->reference].method->title);
 }
 
-/* Rows: the summary's methods; columns: measures, and the attention elsewhere where asked for. */
+/* Rows: the summary's methods; columns: measures, and on request the attention outside the lesion. */
 static RmilStudyTable *by_measure(const RmilStudyReport *study, const RmilSummary *summary, const char *corner, const char *caption,
                                   gboolean elsewhere) {
     RmilStudyTable *table = rmil_study_table_new("results", corner, "%s", caption);
@@ -139,7 +139,7 @@ static RmilStudyTable *by_measure(const RmilStudyReport *study, const RmilSummar
     return table;
 }
 
-/* Below or above the reference of its level, or of levels that are compared, the first one. */
+/* Sign against the reference of its level; if levels are compared, against the first level. */
 static const char *sign(const RmilStudyReport *study, const RmilLevel *level, const RmilMethodSummary *one, int metric) {
     const RmilSummary *s = study->along_summary ? study->along_summary : level->summary;
     const int own = study->along_summary ? (int)(level - study->levels) : (int)(one - level->summary->methods);
@@ -162,7 +162,7 @@ static void explain_signs(RmilStudyTable *table, const RmilStudyReport *study, g
             table, "No value is significantly different from that of %s (Mann-Whitney U over the trainings, two-sided, P < .05).", against);
 }
 
-/* One row: a method over the last axis; `first`: where on the first axis of a grid. TRUE: a value is marked. */
+/* One row: a method over the last axis; `first`: index on the first axis of a grid. TRUE: a value is marked. */
 static gboolean add_levels(RmilStudyTable *table, const RmilStudyReport *study, const RmilMethod *method, guint first, const guint *columns,
                            int metric) {
     gboolean marked = FALSE;
@@ -178,7 +178,7 @@ static gboolean add_levels(RmilStudyTable *table, const RmilStudyReport *study, 
     return marked;
 }
 
-/* Rows: methods, of a grid with each value of the first axis; columns: the values of the last one that have anything to show. */
+/* Rows: methods, in a grid combined with each value of the first axis; columns: values of the last axis that have something to show. */
 static RmilStudyTable *by_level(const RmilStudyReport *study, int metric) {
     g_autofree char *name = g_strdup(study->measures[metric].key);
     const gboolean grid = study->n_axes > 1;

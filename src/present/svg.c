@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A drawing of gnuplot's as part of a page: in the page's own type, and small. */
+/* gnuplot's drawing as part of a page: in the page's font, and small. */
 #include "report.h"
 
 #include <string.h>
 
-/* Removes all from `from` to the end of `to`, as often as it occurs. */
+/* Removes every stretch from `from` to the end of `to`. */
 static void cut_out(GString *text, const char *from, const char *to) {
     for (char *start; (start = strstr(text->str, from));) {
         const char *end = strstr(start + strlen(from), to);
@@ -13,7 +13,7 @@ static void cut_out(GString *text, const char *from, const char *to) {
     }
 }
 
-/* Gnuplot writes a group for each change of style, most of which hold nothing. */
+/* gnuplot writes a group for each change of style; most are empty. */
 static void drop_empty_groups(GString *text) {
     for (gsize at = 0;;) {
         const char *start = strstr(text->str + at, "<g "), *close = start ? strchr(start, '>') : NULL;
@@ -25,7 +25,7 @@ static void drop_empty_groups(GString *text) {
     }
 }
 
-/* The symbols of points have the same names in every drawing, but not the same size. */
+/* The symbols of points have the same names in every drawing, but different sizes. */
 static void rename_symbols(GString *text, const char *name) {
     g_autofree char *own = g_strdup_printf("%s-gp", name);
     g_autofree char *id = g_strdup_printf("id='%s", own), *single = g_strdup_printf("href='#%s", own),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is predicted, in the words of a page. */
+/* Targets and predictions in the words of a page. */
 #include "task-words.h"
 
 #include <math.h>

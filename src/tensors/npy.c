@@ -5,14 +5,14 @@
 #include <string.h>
 
 /* NumPy's .npy, versions 1 to 3: the magic, a version, the length of a Python dictionary, the dictionary
- * {'descr': '<f4', 'fortran_order': False, 'shape': (N,), }, the values. Of it: one axis of plain numbers. */
+ * {'descr': '<f4', 'fortran_order': False, 'shape': (N,), }, the values. Only one axis of plain numbers is read. */
 #define MAGIC "\x93NUMPY"
 #define COUNT_LIMIT INT64_C(10000000)
 #define FILE_LIMIT ((gsize)COUNT_LIMIT * 8 + 65536)
 
 gboolean rmil_npy_match(const char *path) { return g_str_has_suffix(path, ".npy"); }
 
-/* The text of a member: what stands behind 'name': */
+/* The text of a member: what follows 'name': */
 static const char *member(const char *header, const char *name) {
     g_autofree char *quoted = g_strdup_printf("'%s':", name);
     const char *found = strstr(header, quoted);
@@ -21,7 +21,7 @@ static const char *member(const char *header, const char *name) {
     return found;
 }
 
-/* Product of the axes, of which at most one may be longer than 1; −1: not so. */
+/* Product of the axes; at most one may be longer than 1, else −1. */
 static int64_t read_shape(const char *text) {
     if (!text || *text++ != '(') return -1;
     int64_t product = 1;
@@ -90,7 +90,7 @@ gboolean rmil_npy_labels(const char *path, int64_t count, uint8_t *labels, GErro
     return TRUE;
 }
 
-/* Version 1, one axis of uint8; the header ends in a line break and is padded so that the values begin at a multiple of 64. */
+/* Version 1, one axis of uint8; the header ends in a line break and is padded so that the values start at a multiple of 64. */
 gboolean rmil_npy_write(const char *path, const uint8_t *labels, int64_t count, GError **error) {
     g_autoptr(GByteArray) out = g_byte_array_new();
     g_autofree char *text = g_strdup_printf("{'descr': '|u1', 'fortran_order': False, 'shape': (%" G_GINT64_FORMAT ",), }", count);

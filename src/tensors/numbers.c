@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers of other programs' files as float32 or bfloat16. */
+/* Converts numbers of other programs' files to float32 or bfloat16. */
 #include "tensors-private.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ void *rmil_alloc_features(int64_t rows, int64_t row_bytes, GError **error) {
            size = ((size_t)MAX(bytes, 1) + align - 1) / align * align;
     void *memory = aligned_alloc(align, size);
     if (!memory) rmil_fail(error, RMIL_ERROR_MEMORY, "not enough memory for %zu bytes of features", size);
-    else if (align == HUGE_PAGE) madvise(memory, size, MADV_HUGEPAGE); /* a hint: a tenth of the page faults */
+    else if (align == HUGE_PAGE) madvise(memory, size, MADV_HUGEPAGE); /* a hint that leaves a tenth of the page faults */
     return memory;
 }
 
@@ -120,8 +120,8 @@ F16C static gboolean below(__m256i most, int32_t limit) {
     return all;
 }
 
-/* How many of n elements stand before `out` is aligned to a vector. The loops below then store past the cache: a bag is
- * larger than it, and lines need not be read before they are overwritten. */
+/* How many of n elements come before `out` is aligned to a vector. From there on the loops below bypass the cache: a bag is
+ * larger than the cache, and lines need not be read before they are overwritten. */
 static int64_t before_aligned(const void *out, size_t element, size_t vector, int64_t n) {
     return MIN(n, (int64_t)((vector - (uintptr_t)out % vector) % vector / element));
 }

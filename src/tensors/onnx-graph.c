@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing ONNX: of onnx.proto (https://github.com/onnx/onnx) only the few fields named below are needed. Everything is written in a fixed
- * order: the same graph gives the same bytes. */
+/* Writing ONNX: only the few fields of onnx.proto (https://github.com/onnx/onnx) named below are needed. Everything is written in a
+ * fixed order, so that the same graph gives the same bytes. */
 #include "onnx-graph.h"
 
 #include "onnx-tensors.h"
@@ -108,7 +108,7 @@ const char *rmil_onnx_given(RmilOnnx *onnx, const char *name, int rank, const in
     return name;
 }
 
-/* Small ones, of which the graph keeps a copy. */
+/* A small tensor, of which the graph keeps a copy. */
 static const char *constant(RmilOnnx *onnx, const char *name, int type, int64_t count, const void *data, gsize size) {
     if (name_tensor(onnx, &name)) rmil_onnx_tensors_add(onnx->tensors, name, type, 1, &count, g_memdup2(data, size), size, g_free);
     return name;
@@ -196,7 +196,7 @@ void rmil_onnx_output(RmilOnnx *onnx, const char *operator, const char * value, 
 
 /* -- the file --------------------------------------------------------------------------------------------------------------- */
 
-/* What of the graph stands before its tensors. */
+/* The part of the graph before its tensors. */
 static GByteArray *graph_begin(const RmilOnnx *onnx, const char *name) {
     GByteArray *graph = g_byte_array_new();
     for (guint i = 0; i < onnx->nodes->len; i++) {

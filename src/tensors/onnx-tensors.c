@@ -10,10 +10,10 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-/* Protocol buffers end at 2 GiB; what is not weights stays far below the rest. */
+/* Protocol buffers hold at most 2 GiB; everything but the weights fits easily in the remainder. */
 const int64_t rmil_onnx_most_bytes = (INT64_C(1) << 31) - (INT64_C(1) << 24);
 
-enum { LEAST_OUTSIDE = 1024, PAGE = 4096 }; /* bytes; where a tensor may begin, so that it can be mapped */
+enum { LEAST_OUTSIDE = 1024, PAGE = 4096 }; /* bytes; alignment of tensors, so that they can be mapped */
 
 enum { GRAPH_INITIALIZER = 5 };
 enum { TENSOR_DIM = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9, TENSOR_OUTSIDE = 13, TENSOR_LOCATION = 14 };
@@ -29,9 +29,9 @@ typedef struct {
 struct _RmilOnnxTensors {
     GArray *all; /* Tensor */
     uint64_t bytes;
-    char *beside, *part; /* the other file's name in the end, and meanwhile; NULL: there is none */
+    char *beside, *part; /* the data file's final and temporary name; NULL: there is none */
     int file;
-    int64_t at; /* where it ends */
+    int64_t at; /* its length so far */
     GError *failed;
 };
 
@@ -132,7 +132,7 @@ static gboolean write_model(const RmilOnnxTensors *t, const char *path, const GB
     return rmil_file_write_pieces(path, (const struct iovec *)pieces->data, (int)pieces->len, error);
 }
 
-/* An earlier model goes first, so that none ever stands beside tensors that are not its own. */
+/* First removes an earlier model, so that no model ever lies next to another model's tensors. */
 static gboolean write_beside(RmilOnnxTensors *t, const char *path, GError **error) {
     if (g_unlink(path) != 0 && errno != ENOENT)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be replaced: %s", path, g_strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NumPy's arrays as they are pickled: a type, a shape, and the numbers as bytes. */
+/* Pickled NumPy arrays: a type, a shape, and the numbers as bytes. */
 #include "pickle-private.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ gboolean rmil_pickle_new_array(PickleReader *r) {
     return rmil_pickle_push_number(r, PICKLE_ARRAY, r->pickle->arrays->len - 1);
 }
 
-/* dtype("f4", …): kind and bytes; anything else ("O8", "U12", "c16" …) is a type of 0 bytes. */
+/* dtype("f4", …): kind and bytes; anything else ("O8", "U12", "c16" …) becomes a type of 0 bytes. */
 gboolean rmil_pickle_new_dtype(PickleReader *r, const PickleValue *arguments) {
     PickleDtype dtype = {0};
     const PickleValue *name = rmil_pickle_length(arguments) ? rmil_pickle_item(r, arguments, 0) : NULL;
@@ -24,7 +24,7 @@ gboolean rmil_pickle_new_dtype(PickleReader *r, const PickleValue *arguments) {
     return rmil_pickle_push_number(r, PICKLE_DTYPE, r->pickle->dtypes->len - 1);
 }
 
-/* (3, "<", …): what is of use is the order of bytes. */
+/* (3, "<", …): only the byte order is used. */
 gboolean rmil_pickle_set_dtype(PickleReader *r, const PickleValue *dtype, const PickleValue *state) {
     const PickleValue *order = state->kind == PICKLE_SEQUENCE && rmil_pickle_length(state) >= 2 ? rmil_pickle_item(r, state, 1) : NULL;
     if (!order || order->kind != PICKLE_TEXT || order->number != 1) return rmil_pickle_fail(r, "a NumPy type has no order of bytes");
@@ -42,7 +42,7 @@ static gboolean take_content(PickleReader *r, PickleArray *array, const PickleVa
     array->latin = bytes->kind != PICKLE_BYTES;
     array->bytes = (const guint8 *)bytes->text;
     array->size = bytes->number;
-    array->set = TRUE; /* one of objects, or of a type not known here, stays unset */
+    array->set = TRUE; /* an array of objects, or of an unknown type, stays unset */
     return TRUE;
 }
 
@@ -100,7 +100,7 @@ static RmilDtype own_type(const PickleDtype *dtype) {
     return dtype->kind == 'i' && dtype->size == 4 ? RMIL_DTYPE_I32 : RMIL_DTYPE_I64;
 }
 
-/* A whole number of any size; one beyond int64_t becomes the largest. */
+/* An integer of any width; one beyond int64_t becomes the largest. */
 static int64_t whole(const PickleDtype *dtype, const guint8 *bytes) {
     guint64 number = 0;
     memcpy(&number, bytes, dtype->size);
@@ -109,7 +109,7 @@ static int64_t whole(const PickleDtype *dtype, const guint8 *bytes) {
     return (int64_t)(number << shift) >> shift;
 }
 
-/* Where number i of the rows in order lies when columns are. */
+/* Index, in column order, of number i in row order. */
 static int64_t place(const PickleArray *array, int64_t i) {
     int64_t at = 0, stride = 1, index[RMIL_TENSOR_RANK];
     if (!array->columns) return i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands for Python's objects: tensors, dictionaries, arrays, and of all other classes their names and attributes. */
+/* Stand-ins for Python's objects: tensors, dictionaries, arrays; for all other classes, their names and attributes. */
 #include "pickle-private.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ typedef enum {
     ORDERED_DICT,
     SIZE,
     STORAGE,
-    ARRAY, /* an empty one, which its state fills */
+    ARRAY, /* an empty array, filled by its state */
     FILLED_ARRAY,
     DTYPE,
     ENCODE
@@ -71,7 +71,7 @@ gboolean rmil_pickle_storage(PickleReader *r) {
     if (value->kind != PICKLE_SEQUENCE || rmil_pickle_length(value) < 5 || rmil_pickle_length(value) > 6)
         return rmil_pickle_fail(r, "a storage is not described");
     const PickleValue *type = rmil_pickle_item(r, value, 1), *key = rmil_pickle_item(r, value, 2), *count = rmil_pickle_item(r, value, 4);
-    if (type->kind == PICKLE_GLOBAL && type->number < 0) return rmil_pickle_object(r, type->text); /* of numbers unknown here */
+    if (type->kind == PICKLE_GLOBAL && type->number < 0) return rmil_pickle_object(r, type->text); /* of an unknown type of numbers */
     if (type->kind != PICKLE_GLOBAL || globals[type->number].callable != STORAGE || key->kind != PICKLE_TEXT || count->kind != PICKLE_INT ||
         count->number < 0 || count->number > INT64_C(1) << 40)
         return rmil_pickle_fail(r, "a storage is not described");
@@ -102,7 +102,7 @@ int rmil_pickle_sizes(PickleReader *r, const PickleValue *value, int64_t sizes[R
     return (int)rmil_pickle_length(value);
 }
 
-/* Every number a tensor shows lies in its storage, and it shows no more of them than there are. */
+/* Do all numbers of a tensor lie in its storage, and are there no more of them than the storage has? */
 static gboolean fits(const PickleTensor *tensor, const PickleStorage *storage) {
     int64_t count, last = tensor->offset; /* sizes and strides ≤ 2^40, count ≤ storage ≤ 2^40: no overflow below */
     if (!rmil_shape_count(tensor->rank, tensor->shape, storage->dtype, &count) || count > storage->count) return FALSE;
@@ -155,7 +155,7 @@ static gboolean encode(PickleReader *r, const PickleValue *arguments) {
     return rmil_pickle_push(r, text);
 }
 
-/* The first argument in place of the call, when it is of this kind, or an object that nothing is known of. */
+/* Replaces the call by its first argument if that is of this kind, or by an unknown object. */
 static gboolean pass_on(PickleReader *r, const PickleValue *arguments, PickleKind kind, const char *reason) {
     if (rmil_pickle_length(arguments) == 0) return rmil_pickle_fail(r, reason);
     guint32 first = g_array_index(arguments->items, guint32, 0);
@@ -200,7 +200,7 @@ gboolean rmil_pickle_reduce(PickleReader *r) {
     return call(r, globals[callable->number].callable, arguments);
 }
 
-/* An object's attributes: a dict, or a pair of such (those in __slots__ come second). */
+/* An object's attributes: a dict, or a pair of dicts (the second has those in __slots__). */
 static void add_attributes(PickleReader *r, guint32 target, const PickleValue *state, int depth) {
     if (state->kind == PICKLE_SEQUENCE && depth == 0)
         for (guint i = 0; i < MIN(rmil_pickle_length(state), 2); i++) add_attributes(r, target, rmil_pickle_item(r, state, i), depth + 1);
@@ -215,7 +215,7 @@ gboolean rmil_pickle_build(PickleReader *r) {
     if (!rmil_pickle_pop(r, &state) || !rmil_pickle_peek(r, &target)) return FALSE;
     const PickleValue *value = rmil_pickle_at(r, target);
     switch (value->kind) {
-    case PICKLE_DICT: return TRUE; /* an OrderedDict's attributes (a state_dict's _metadata) say nothing of its tensors */
+    case PICKLE_DICT: return TRUE; /* an OrderedDict's attributes (a state_dict's _metadata) do not describe its tensors */
     case PICKLE_TENSOR: return TRUE;
     case PICKLE_ARRAY: return rmil_pickle_set_array(r, value, rmil_pickle_at(r, state));
     case PICKLE_DTYPE: return rmil_pickle_set_dtype(r, value, rmil_pickle_at(r, state));

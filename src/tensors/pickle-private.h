@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of pickles, shared by its language (pickle.c) and what stands for Python's objects (pickle-objects.c). */
+/* The reader of pickles, shared by the language (pickle.c) and the stand-ins for Python's objects (pickle-objects.c). */
 #ifndef RMIL_PICKLE_PRIVATE_H
 #define RMIL_PICKLE_PRIVATE_H
 
@@ -13,7 +13,7 @@ typedef struct {
     gsize size, at;
     Pickle *pickle;
     GArray *stack;      /* guint32: indices of values, or PICKLE_MARK */
-    GArray *memo;       /* guint32: indices of values, or PICKLE_MARK where nothing was put */
+    GArray *memo;       /* guint32: indices of values, or PICKLE_MARK if nothing was put */
     GHashTable *by_key; /* storage key -> index + 1 */
     GError **error;
 } PickleReader;
@@ -24,7 +24,7 @@ static inline gboolean rmil_pickle_push_number(PickleReader *r, PickleKind kind,
     return rmil_pickle_push(r, (PickleValue){.kind = kind, .number = number});
 }
 gboolean rmil_pickle_pop(PickleReader *r, guint32 *value);
-gboolean rmil_pickle_peek(PickleReader *r, guint32 *value); /* the value on top, left there */
+gboolean rmil_pickle_peek(PickleReader *r, guint32 *value); /* the value on top, which stays */
 static inline PickleValue *rmil_pickle_at(PickleReader *r, guint32 i) { return &g_array_index(r->pickle->values, PickleValue, i); }
 static inline guint rmil_pickle_length(const PickleValue *value) { return value->items ? value->items->len : 0; }
 static inline const PickleValue *rmil_pickle_item(PickleReader *r, const PickleValue *value, guint i) {
@@ -36,7 +36,7 @@ gboolean rmil_pickle_object(PickleReader *r, const char *name); /* without attri
 gboolean rmil_pickle_storage(PickleReader *r);                  /* BINPERSID */
 gboolean rmil_pickle_reduce(PickleReader *r);                   /* REDUCE and NEWOBJ: a callable, its arguments */
 gboolean rmil_pickle_build(PickleReader *r);                    /* BUILD: an object, its state */
-/* A tuple of whole numbers ≥ 0; gives their number, or −1. */
+/* Reads a tuple of whole numbers ≥ 0; returns their count, or −1. */
 int rmil_pickle_sizes(PickleReader *r, const PickleValue *value, int64_t sizes[RMIL_TENSOR_RANK]);
 
 /* NumPy (pickle-array.c) */

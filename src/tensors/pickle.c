@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Python's pickle format, of which nothing is run. */
+/* Reads Python's pickle format without running any of it. */
 #include "pickle-private.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ gboolean rmil_pickle_peek(PickleReader *r, guint32 *value) {
     return TRUE;
 }
 
-/* Pops everything above the last mark, and the mark, into a new array; NULL when there is no mark. */
+/* Pops everything above the last mark, and the mark, into a new array; NULL if there is no mark. */
 static GArray *pop_mark(PickleReader *r) {
     guint start = r->stack->len;
     while (start > 0 && g_array_index(r->stack, guint32, start - 1) != PICKLE_MARK) start--;
@@ -89,7 +89,7 @@ static gboolean take_line(PickleReader *r, const char **line, gsize *length) {
     return TRUE;
 }
 
-/* What no text can be (NUL among it) is still the bytes of an array. */
+/* What is not valid text (for example with NUL) can still be the bytes of an array. */
 static gboolean push_text(PickleReader *r, int length_bytes) {
     guint64 length;
     const guint8 *text;
@@ -115,7 +115,7 @@ static gboolean push_long(PickleReader *r, int length_bytes) {
         number &= ~((guint64)0xff << (8 * i));
         number |= (guint64)bytes[i] << (8 * i);
     }
-    /* longer ones occur (a legacy file's magic number), but never as a size: keep them, as no number */
+    /* longer numbers occur (a legacy file's magic number), but never as a size: keep them without a value */
     return length > 8 ? rmil_pickle_push_number(r, PICKLE_NONE, 0) : rmil_pickle_push_number(r, PICKLE_INT, (int64_t)number);
 }
 
@@ -134,7 +134,7 @@ static gboolean extend(PickleReader *r, PickleKind kind, const guint32 *items, g
     guint32 target;
     if (!rmil_pickle_peek(r, &target)) return FALSE;
     PickleValue *value = rmil_pickle_at(r, target);
-    if (value->kind == PICKLE_OBJECT && kind == PICKLE_SEQUENCE) return TRUE; /* a list of a class of its own */
+    if (value->kind == PICKLE_OBJECT && kind == PICKLE_SEQUENCE) return TRUE; /* a list whose class is unknown */
     if ((value->kind != kind && value->kind != PICKLE_OBJECT) || (kind == PICKLE_DICT && n % 2))
         return rmil_pickle_fail(r, "appends to something that is not a container");
     if (!value->items) value->items = g_array_new(FALSE, FALSE, sizeof(guint32));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pickled tensors and NumPy arrays, read without executing anything. Of Python's pickle language (Lib/pickletools.py) only what
- * torch.save writes is understood; of callables only the rebuilding of tensors and arrays, which is done here. What any other
- * callable would make is an object without life: its class's name, and its attributes. Time and memory are linear in the
- * size of the pickle. */
+/* Pickled tensors and NumPy arrays, read without executing anything. Only the part of Python's pickle language
+ * (Lib/pickletools.py) that torch.save writes is understood. Of callables, only those that rebuild tensors and arrays are
+ * imitated here; any other callable gives a passive object: the name of its class, and its attributes. Time and memory are
+ * linear in the size of the pickle. */
 #ifndef RMIL_PICKLE_H
 #define RMIL_PICKLE_H
 
@@ -15,7 +15,7 @@ typedef enum {
     PICKLE_FLOAT,
     PICKLE_TEXT,
     PICKLE_BYTES,    /* as they lie in the pickle */
-    PICKLE_LATIN,    /* bytes, each as a character of UTF-8: what pickles of protocol 2 do to them */
+    PICKLE_LATIN,    /* bytes, each encoded as a UTF-8 character, as in pickles of protocol 2 */
     PICKLE_SEQUENCE, /* tuple or list */
     PICKLE_DICT,
     PICKLE_GLOBAL,
@@ -23,7 +23,7 @@ typedef enum {
     PICKLE_TENSOR,
     PICKLE_DTYPE, /* of NumPy */
     PICKLE_ARRAY, /* of NumPy */
-    PICKLE_OBJECT /* of a class that is not known here, or what an unknown function would return */
+    PICKLE_OBJECT /* of an unknown class, or the result of an unknown function */
 } PickleKind;
 
 typedef struct {
@@ -55,12 +55,12 @@ typedef struct {
 } PickleDtype;
 
 typedef struct {
-    gboolean set, columns; /* is it complete; do columns lie in order, and not rows */
+    gboolean set, columns; /* is it complete; is it in column order, not row order */
     PickleDtype dtype;
     int rank;
     int64_t shape[RMIL_TENSOR_RANK];
     const guint8 *bytes; /* into the pickle */
-    int64_t size;        /* of them */
+    int64_t size;        /* of bytes */
     gboolean latin;
 } PickleArray;
 
@@ -71,7 +71,7 @@ typedef struct {
     GArray *arrays;   /* PickleArray: types, ranks and sizes checked where they are set */
     GArray *dtypes;   /* PickleDtype */
     GStringChunk *names;
-    const char *unknown; /* the first name that was not known, or NULL */
+    const char *unknown; /* the first unknown name, or NULL */
     guint32 result;      /* index into values */
 } Pickle;
 
@@ -81,7 +81,7 @@ void rmil_pickle_free(Pickle *pickle);
 static inline const PickleValue *rmil_pickle_value(const Pickle *pickle, guint32 i) {
     return &g_array_index(pickle->values, PickleValue, i);
 }
-/* An array that is set as one of our types (small whole numbers become I64), rows in order; *bytes to be freed with rmil_free. */
+/* Converts an array that is set to one of our types (small integers become I64), in row order; free *bytes with rmil_free. */
 gboolean rmil_pickle_array(const PickleArray *array, const char *where, RmilDtype *dtype, int64_t *count, void **bytes, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pickle, rmil_pickle_free)

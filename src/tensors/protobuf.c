@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Protocol buffers: a dozen lines stand in for a library and a generated parser. */
+/* Protocol buffers: a few lines instead of a library and a generated parser. */
 #include "protobuf.h"
 
 #include <string.h>

@@ -129,7 +129,7 @@ static void append_quoted(GString *json, const char *text) {
     g_string_append_c(json, '"');
 }
 
-/* Wide numbers first, so that each tensor is aligned to its own numbers; then by name. */
+/* Wide numbers first, so that each tensor is aligned to its number size; then by name. */
 static gint compare_tensors(gconstpointer a, gconstpointer b) {
     const RmilTensor *x = *(const RmilTensor *const *)a, *y = *(const RmilTensor *const *)b;
     size_t wide = rmil_dtype_size(x->dtype), wider = rmil_dtype_size(y->dtype);

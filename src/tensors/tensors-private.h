@@ -40,12 +40,12 @@ RMIL_INLINE uint16_t rmil_bfloat16(float value) {
 gboolean rmil_to_bfloat16(const float *values, int64_t n, uint16_t *out);
 gboolean rmil_from_bfloat16(const uint16_t *values, int64_t n, float *out);
 
-/* n stored float16 (half) or float32 values -> float32 or bfloat16 (round to nearest even, subnormals kept). FALSE: one of the
- * results is infinite or not a number; all of them are written all the same. Vectorised; bit-exact with the plain one. */
+/* n stored float16 (half) or float32 values -> float32 or bfloat16 (round to nearest even, subnormals kept). FALSE: a
+ * result is infinite or not a number; all results are written nevertheless. Vectorised; bit-exact with the plain version. */
 gboolean rmil_decode(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n);
 gboolean rmil_decode_plain(gboolean half, const void *raw, RmilPrecision precision, void *out, int64_t n);
 
-/* The way back: float32 or bfloat16 in memory -> float16 or float32. FALSE: a result is not finite. */
+/* The inverse: float32 or bfloat16 in memory -> float16 or float32. FALSE: a result is not finite. */
 gboolean rmil_encode(RmilPrecision precision, const void *values, gboolean half, void *out, int64_t n);
 gboolean rmil_encode_plain(RmilPrecision precision, const void *values, gboolean half, void *out, int64_t n);
 
@@ -66,11 +66,11 @@ typedef enum {
     RMIL_DTYPE_BOOL
 } RmilDtype;
 size_t rmil_dtype_size(RmilDtype dtype);
-const char *rmil_dtype_name(RmilDtype dtype); /* "F64", "F32" … as safetensors spells them */
+const char *rmil_dtype_name(RmilDtype dtype); /* "F64", "F32" …, as in safetensors */
 
 #define RMIL_TENSOR_RANK 8 /* most dimensions of a tensor */
 
-/* A tensor that somebody else owns. */
+/* A tensor; its data belongs to someone else. */
 typedef struct {
     const char *name;
     RmilDtype dtype;
@@ -86,23 +86,23 @@ typedef struct _RmilTensors RmilTensors;
 void rmil_tensors_free(RmilTensors *tensors);
 const char *rmil_tensors_path(const RmilTensors *tensors);
 int64_t rmil_tensors_count(const RmilTensors *tensors);
-const RmilTensor *rmil_tensors_at(const RmilTensors *tensors, int64_t i);          /* in the order of the names */
+const RmilTensor *rmil_tensors_at(const RmilTensors *tensors, int64_t i);          /* in order of names */
 const RmilTensor *rmil_tensors_find(const RmilTensors *tensors, const char *name); /* NULL: not there */
-/* What stands under a name instead of a tensor ("a list"), "" being the file's whole content; NULL: nothing, or a tensor. */
+/* What a name has instead of a tensor ("a list"); the name "" is the file's whole content. NULL: nothing, or a tensor. */
 const char *rmil_tensors_noted(const RmilTensors *tensors, const char *name);
 const char *rmil_tensors_metadata(const RmilTensors *tensors, const char *key); /* NULL: not there */
 
 /* A tensor as floats or integers, converted; `values` has tensor->count entries. Integers only from integer dtypes. */
 void rmil_tensor_floats(const RmilTensor *tensor, float *values);
 gboolean rmil_tensor_integers(const RmilTensor *tensor, int64_t *values);
-/* The named tensor, of exactly this shape (−1: any size there). NULL, naming file and tensor, when it is missing or shaped otherwise. */
+/* The named tensor, of exactly this shape (−1: any size there). NULL, naming file and tensor, if it is missing or has another shape. */
 const RmilTensor *rmil_tensors_shaped(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error);
 /* The same as floats; free with rmil_free. */
 float *rmil_tensors_floats(const RmilTensors *tensors, const char *name, int rank, const int64_t *shape, GError **error);
 
 /* -- for readers of other formats: a set is filled, then only read -------------------------------------------------- */
 RmilTensors *rmil_tensors_new(const char *path);
-/* Fails on a second tensor of that name, ranks and sizes out of bounds. `data` must outlive the set, or be kept by it. */
+/* Fails on a second tensor of that name, and on ranks and sizes out of bounds. `data` must outlive the set or be kept by it. */
 gboolean rmil_tensors_add(RmilTensors *tensors, const char *name, RmilDtype dtype, int rank, const int64_t *shape, const void *data,
                           GError **error);
 void rmil_tensors_keep(RmilTensors *tensors, gpointer memory, GDestroyNotify release);
@@ -123,20 +123,20 @@ gboolean rmil_safetensors_parse(RmilTensors *tensors, const char *file, gsize si
 gboolean rmil_safetensors_write(const char *path, const RmilTensor *tensors, int64_t count, const char *const *metadata, GError **error);
 
 /* -- weight files: safetensors, and what torch.save writes (zip since PyTorch 1.6, and the older pickles in a row) ------- */
-/* The kind is told by the content. Tensors in nested dictionaries are named with dots: "state_dict.conv1.weight".
- * sha256 (65 bytes, or NULL) gets the file's digest in hexadecimal. */
+/* The content determines the kind. Tensors in nested dictionaries are named with dots: "state_dict.conv1.weight".
+ * sha256 (65 bytes, or NULL) receives the file's digest in hexadecimal. */
 RmilTensors *rmil_weights_read(const char *path, char sha256[65], GError **error);
 
-/* Does the file begin as those of torch.save do? FALSE also when it cannot be read. */
+/* Does the file start like one from torch.save? FALSE also if it cannot be read. */
 gboolean rmil_torch_match(const char *path);
 /* Anything that torch.save wrote: a dictionary of tensors as above, or one tensor, then named "". NumPy's arrays count as
  * tensors. Whole modules give what their state_dict would; other objects are dictionaries of their attributes: nothing is
- * run. What stands in the place of tensors is noted (rmil_tensors_noted), at the top and one level below. */
+ * run. What is found in place of tensors is noted (rmil_tensors_noted), at the top and one level below. */
 RmilTensors *rmil_torch_read(const char *path, GError **error);
 /* One tensor as torch.save(tensor, path) of PyTorch 1.6 and later writes it: torch.load(path, weights_only=True) gives it
  * back. float32 or float16; the same bytes for the same tensor. */
 gboolean rmil_torch_write(const char *path, const RmilTensor *tensor, GError **error);
-/* The same for a dictionary of n tensors by their names: a state_dict. */
+/* The same for a dictionary of n tensors by name: a state_dict. */
 gboolean rmil_torch_write_dict(const char *path, const RmilTensor *tensors, int64_t n, GError **error);
 
 /* The two forms of PyTorch's files, from the whole file in memory, which `tensors` keeps. */

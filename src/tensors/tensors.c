@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN); /* tensors are used as they lie in the file */
+G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN); /* tensors are used exactly as stored in the file */
 
 typedef struct {
     gpointer memory;
@@ -89,7 +89,7 @@ gboolean rmil_shape_count(int rank, const int64_t *shape, RmilDtype dtype, int64
     return TRUE;
 }
 
-/* The place of a name among the tensors, or where it would be inserted. */
+/* Index of a name among the tensors, or the index at which to insert it. */
 static gboolean search(const RmilTensors *tensors, const char *name, guint *place) {
     guint low = 0, high = tensors->ordered->len;
     while (low < high) {

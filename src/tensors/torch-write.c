@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What torch.save writes for a tensor or a dictionary of them: a zip archive, stored without compression, of a pickle that says
- * how to rebuild the tensors and of their numbers. */
+/* What torch.save writes for a tensor or a dictionary of them: a zip archive, stored without compression, that contains a
+ * pickle that says how to rebuild the tensors, and their numbers. */
 #include "tensors-private.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ static void put_tensor(GByteArray *out, const RmilTensor *tensor, int64_t index)
     put(out, "ccollections\nOrderedDict\n)RtR");
 }
 
-/* The one tensor, or an OrderedDict of all by their names. */
+/* The single tensor, or an OrderedDict of all by name. */
 static GByteArray *make_pickle(const RmilTensor *tensors, int64_t count, gboolean dict) {
     GByteArray *out = g_byte_array_new();
     put_byte(out, 0x80);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What torch.save writes: a pickle that describes the tensors, and their storages beside it. */
+/* Reads what torch.save writes: a pickle that describes the tensors, and their storages. */
 #include "pickle.h"
 #include "tensors-private.h"
 
 #include <string.h>
 #include <zip.h>
 
-#define PICKLE_LIMIT ((guint64)4 << 30) /* arrays of NumPy lie in it */
+#define PICKLE_LIMIT ((guint64)4 << 30) /* it contains NumPy's arrays */
 #define MOST_ENTRIES 65536
 #define DEEPEST 16            /* nested dictionaries */
 #define MOST_VISITS (1 << 20) /* the same dictionary may be reached in many ways */
@@ -15,7 +15,7 @@ typedef struct {
     RmilTensors *tensors;
     const Pickle *pickle;
     const guint8 **storages; /* bytes of each storage of the pickle */
-    int64_t copied;          /* bytes of tensors that do not lie in order in their storage */
+    int64_t copied;          /* bytes of tensors that are not in order in their storage */
     int64_t copy_limit;
     int visits;
     GError **error;
@@ -72,12 +72,12 @@ static gboolean add_array(Naming *naming, const char *name, const PickleArray *a
     void *bytes;
     if (!rmil_pickle_array(array, rmil_tensors_path(naming->tensors), &dtype, &count, &bytes, naming->error)) return FALSE;
     rmil_tensors_keep(naming->tensors, bytes, rmil_free);
-    naming->copied += count * (int64_t)rmil_dtype_size(dtype) / 2; /* one byte can become a number of eight */
+    naming->copied += count * (int64_t)rmil_dtype_size(dtype) / 2; /* one byte can become a number of eight bytes */
     if (naming->copied > naming->copy_limit) return too_much(naming);
     return rmil_tensors_add(naming->tensors, name, dtype, array->rank, array->shape, count ? bytes : NULL, naming->error);
 }
 
-/* What a value is that is neither a tensor nor holds any. */
+/* Describes a value that neither is a tensor nor holds any. */
 static char *describe(const PickleValue *value) {
     switch (value->kind) {
     case PICKLE_SEQUENCE: return g_strdup("a list");
@@ -108,7 +108,7 @@ static gboolean add_value(Naming *naming, const char *name, const PickleValue *v
     return add_dict(naming, value, inner, depth);
 }
 
-/* A module keeps its tensors and its inner modules in dictionaries that no state_dict names. */
+/* A module keeps its tensors and inner modules in dictionaries whose names do not occur in a state_dict. */
 static gboolean is_inner(const PickleValue *object, const PickleValue *key) {
     static const char *const names[] = {"_parameters", "_buffers", "_modules"};
     for (gsize i = 0; object->kind == PICKLE_OBJECT && i < G_N_ELEMENTS(names); i++)
@@ -117,7 +117,7 @@ static gboolean is_inner(const PickleValue *object, const PickleValue *key) {
     return FALSE;
 }
 
-/* Names every tensor and array that is reached through dictionaries and objects alone. */
+/* Adds, with its name, every tensor and array that can be reached through dictionaries and objects only. */
 static gboolean add_dict(Naming *naming, const PickleValue *dict, const char *prefix, int depth) {
     const char *path = rmil_tensors_path(naming->tensors);
     if (depth > DEEPEST || ++naming->visits > MOST_VISITS)
@@ -165,7 +165,7 @@ typedef struct {
     GError **error;
 } Archive;
 
-/* An entry's bytes, freed with the tensors; NULL and *error when it is missing or compressed (PyTorch only stores). */
+/* An entry's bytes, freed with the tensors; NULL and *error if it is missing or compressed (PyTorch only stores). */
 static guint8 *read_entry(Archive *archive, RmilTensors *tensors, const char *name, guint64 limit, guint64 *size) {
     g_autofree char *full = g_strconcat(archive->folder, name, NULL);
     zip_stat_t info;

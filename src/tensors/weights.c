@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weight files of every format, opened in one place. */
+/* Opens weight files of every format. */
 #include "tensors-private.h"
 
 #include <stdio.h>
@@ -36,13 +36,13 @@ static gboolean is_legacy(const void *data, gsize size) {
 
 gboolean rmil_torch_match(const char *path) {
     char start[sizeof legacy_start];
-    FILE *file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? fopen(path, "rbe") : NULL; /* a FIFO would hold us up */
+    FILE *file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? fopen(path, "rbe") : NULL; /* a FIFO would block us */
     gsize got = file ? fread(start, 1, sizeof start, file) : 0;
     if (file) fclose(file);
     return is_zip(start, got) || is_legacy(start, got);
 }
 
-/* No tensors yet, but the whole file, which they keep. */
+/* An empty set that keeps the whole file. */
 static RmilTensors *read_whole(const char *path, char **file, gsize *size, GError **error) {
     *file = rmil_file_read(path, FILE_LIMIT, size, error);
     if (!*file) return NULL;

@@ -10,9 +10,9 @@
 
 /* A bag of K × D features that float16 holds exactly, on a grid of coordinates, with all attributes. */
 RmilBag *make_bag(int64_t count, int64_t dim, RmilPrecision precision);
-/* FOLDER/f0.h5 … f11.h5 of 4 × 3, each of another content, the first `labelled` with an annotated patch. */
+/* FOLDER/f0.h5 … f11.h5 of 4 × 3, all of different content; the first `labelled` with an annotated patch. */
 void make_bag_files(const char *folder, int labelled);
-/* The same values in every array, bit for bit. */
+/* Asserts the same values in every array, bit for bit. */
 void compare_bags(const RmilBag *a, const RmilBag *b);
 
 /* A dataset with these dimensions; chunk: rows per chunk of whole rows, 0 contiguous; gzip: 0 … 9. Returns its id. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bags whose patches lie on made slides. */
+/* Bags whose patches lie on generated slides. */
 #ifndef TEST_BAG_PATCHES_H
 #define TEST_BAG_PATCHES_H
 

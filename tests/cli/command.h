@@ -15,7 +15,7 @@ void command_run(Outcome *outcome, const char *where, ...) G_GNUC_NULL_TERMINATE
 /* The same by `sh -c`, with $RANKMIL set to the command. */
 void command_shell(Outcome *outcome, const char *where, const char *script);
 void command_clear(Outcome *outcome);
-/* status as expected and `part` in what it said on stderr; fails the test with all it said otherwise. */
+/* Fails the test, with all output, unless the status is as expected and stderr contains `part`. */
 void command_expect(const Outcome *outcome, int status, const char *part);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Outcome, command_clear)

@@ -13,7 +13,7 @@ typedef struct {
 
 /* Counts one case and prints one line: what it is, whether it passed, and the largest deviation found. */
 void conformance_case(Conformance *c, gboolean passed, const char *name, const char *format, ...) G_GNUC_PRINTF(4, 5);
-/* The names of files in a folder that end so, sorted; free with g_ptr_array_unref. */
+/* The names of files in a folder with this ending, sorted; free with g_ptr_array_unref. */
 GPtrArray *conformance_files(const char *folder, const char *ending);
 
 /* One function per sub-folder or file; each checks every file in it. */

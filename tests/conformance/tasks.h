@@ -7,19 +7,19 @@
 
 #include <json-glib/json-glib.h>
 
-/* How far the worst of a case's numbers is off, and which one that is. */
+/* The largest deviation among a case's numbers, and the number it belongs to. */
 typedef struct {
     double off;
     char where[64];
 } TaskDeviation;
 
-/* null: NaN. Arrays have one number more than their length, so that none is empty. Free with g_free. */
+/* null is NaN. Arrays are allocated with one extra number, so that none is empty. Free with g_free. */
 double task_number(JsonObject *object, const char *member);
 double *task_numbers(JsonObject *object, const char *member, int64_t *n);
 int *task_integers(JsonObject *object, const char *member, int64_t *n);
 /* A list of lists, row by row; of numbers: one column. *columns is −1 where the lists differ in length. */
 double *task_rows(JsonObject *object, const char *member, int64_t *rows, int64_t *columns);
-/* Undefined must meet undefined. */
+/* An undefined value must be expected as undefined. */
 void task_compare(TaskDeviation *deviation, const char *where, double value, double expected);
 void task_compare_member(TaskDeviation *deviation, JsonObject *expect, const char *member, double value);
 /* n values and a list of as many. */

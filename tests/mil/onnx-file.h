@@ -8,7 +8,7 @@
 #include "tensors/tensors-private.h"
 #include "mil/model.h"
 
-/* A message of protocol buffers that is being read; a field of it: a number, or bytes. */
+/* A protocol buffers message being read; a field of it: a number, or bytes. */
 typedef struct {
     const guint8 *at, *end;
 } Reader;
@@ -19,7 +19,7 @@ typedef struct {
     Reader bytes;
 } Field;
 
-gboolean read_field(Reader *reader, Field *field); /* FALSE: there is none any more */
+gboolean read_field(Reader *reader, Field *field); /* FALSE: there are no more */
 char *text_of(const Field *field);
 /* The first field of that number, which must be there; the text in that field of a message. */
 Field find_field(Reader reader, int number);

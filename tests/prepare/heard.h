@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cohort of which one slide is broken, and what a monitor hears of it. */
+/* A cohort with one broken slide, and what a monitor hears about it. */
 #ifndef RMIL_TEST_HEARD_H
 #define RMIL_TEST_HEARD_H
 
@@ -13,11 +13,11 @@ extern const char *const stages[STAGES];
 typedef struct {
     int64_t made[STAGES], kept[STAGES]; /* −1: that stage did not end */
     GPtrArray *problems, *warnings;     /* char *: "tile broken: …" */
-    gint inside;                        /* calls under way */
+    gint inside;                        /* calls in progress */
 } Heard;
 
 extern Heard heard;
-extern const RmilMonitor monitor; /* fills it; aborts where two calls are under way at once */
+extern const RmilMonitor monitor; /* fills it; aborts if two calls overlap */
 extern char *folder;              /* of the slides; cohort.csv has three that are sound, two of them annotated, and "broken" */
 
 void make_cohort(void);

@@ -8,7 +8,7 @@
 
 typedef struct {
     const char *const *methods; /* NULL-terminated folder names */
-    int seeds, slides;          /* trainings a method; test slides (as many again for training, a quarter for validation) */
+    int seeds, slides;          /* trainings per method; test slides (as many again for training, a quarter for validation) */
     int annotated;              /* of the positive test slides; 0: no localisation.csv */
     int pictures;               /* test slides with a heat map */
     const char *prefix;         /* of slide ids */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real Chromium, by WebDriver (W3C), which is HTTP and JSON. */
+/* A real Chromium, controlled by WebDriver (W3C), which is HTTP and JSON. */
 #ifndef RMIL_TEST_BROWSER_H
 #define RMIL_TEST_BROWSER_H
 
@@ -8,16 +8,16 @@
 #include <json-glib/json-glib.h>
 
 typedef struct _Browser Browser;
-/* NULL, and the running test is skipped, where there is no chromedriver. */
+/* NULL, and the running test is skipped, if there is no chromedriver. */
 Browser *browser_new(int width, int height);
 void browser_free(Browser *browser);
 void browser_go(Browser *browser, const char *address);
 void browser_reload(Browser *browser);
-/* What a script returns; its text is that of a function's body. Free with json_node_unref. */
+/* The return value of a script, which is the body of a function. Free with json_node_unref. */
 JsonNode *browser_run(Browser *browser, const char *script);
 double browser_number(Browser *browser, const char *expression);
 char *browser_text(Browser *browser, const char *expression); /* g_free */
-/* Until the expression is true; fails the test after 30 seconds. */
+/* Waits until the expression is true; fails the test after 30 seconds. */
 void browser_wait(Browser *browser, const char *expression);
 /* Pointer down at the first point, along the others, up. n × 2 numbers: px of the window. */
 void browser_drag(Browser *browser, const double *points, int n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server in a thread of the test, and what is asked of it. */
+/* A server in a thread of the test, and requests to it. */
 #ifndef RMIL_TEST_CLIENT_H
 #define RMIL_TEST_CLIENT_H
 
@@ -11,7 +11,7 @@
 typedef struct {
     RmilPrepareOptions preparation;
     RmilTrainOptions training;
-    RmilServeOptions options; /* to be changed before served_start */
+    RmilServeOptions options; /* change these before served_start */
     RmilWork *work;
     RmilServe *serve;
     GThread *thread;
@@ -29,15 +29,15 @@ typedef struct {
     guint status;
     char *type, *policy;
     GBytes *bytes;
-    JsonNode *json; /* NULL: it is none */
+    JsonNode *json; /* NULL: the answer is not JSON */
 } Answer;
 void answer_clear(Answer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Answer, answer_clear)
-/* path: behind the token; body and etag may be NULL. */
+/* path: after the token; body and etag may be NULL. */
 void ask(Served *served, Answer *answer, const char *method, const char *path, const char *body, const char *etag);
 /* The same with a whole address. */
 void ask_at(Answer *answer, const char *method, const char *address, const char *body, const char *etag);
-/* And with a Host of its own (NULL: as it is). */
+/* And with another Host (NULL: the usual one). */
 void ask_as(Answer *answer, const char *method, const char *address, const char *host, const char *body);
 /* A member of an answer's object, or of an object in it: "loop.phase". NULL: it is not there. */
 JsonNode *answer_get(const Answer *answer, const char *path);

@@ -8,7 +8,7 @@
 
 extern Browser *browser;
 extern char *folder; /* of the known run: `run` is in it */
-/* Starts what is not there yet. FALSE: there is no browser here, and the test is skipped. */
+/* Starts what is not running yet. FALSE: there is no browser, and the test is skipped. */
 gboolean desk_begin(void);
 void desk_end(void);
 /* The server by itself: on `run`, or with arguments of its own (NULL-terminated); ended by a signal. */
@@ -23,11 +23,11 @@ void desk_no_complaints(void); /* of the console */
 double desk_x(double x);
 double desk_y(double y);
 void desk_look(double zoom, double x, double y);
-void desk_saved(int outlines); /* waits until so many are there, and saved otherwise than at the call before */
+void desk_saved(int outlines); /* waits until this many are there, and the saved state differs from the previous call */
 RmilRegion *desk_region(const char *name);
 /* A script without an answer. */
 void desk_do(const char *script);
-/* Chooses in the list that has a label. */
+/* Chooses a value in the list with this label. */
 void desk_choose(const char *label, const char *value);
 
 #endif

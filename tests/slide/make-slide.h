@@ -25,12 +25,12 @@ typedef struct {
     gboolean pyramid, strips;
     int tile;                               /* 0: 64 */
     VipsForeignTiffCompression compression; /* NONE unless set */
-    const char *description;                /* ImageDescription: by this OpenSlide tells the scanner */
+    const char *description;                /* ImageDescription, from which OpenSlide recognises the scanner */
 } SlideForm;
 
 /* Writes FOLDER/NAME as (tiled) TIFF; free the path with g_free. */
 char *make_slide(const char *folder, const char *name, const Picture *picture, SlideForm form);
-/* By the name's suffix (.png, .jpg, .webp …). */
+/* Format by the name's suffix (.png, .jpg, .webp …). */
 char *make_image(const char *folder, const char *name, const Picture *picture);
 /* A Leica slide: the picture lies at (x, y) of an empty, transparent extent of width × height pixels, mpp 0.25. */
 char *make_leica(const char *folder, const char *name, const Picture *picture, int x, int y, int width, int height, gboolean pyramid);

@@ -8,7 +8,7 @@
 
 /* A folder with cohort.csv: 24 bags of made features, 16 of them for development, half of each class; annotated. Made once. */
 const char *studies_cohort(void);
-/* Every run of both studies is done, and every number but the time taken is the same. */
+/* Asserts that every run of both studies is done, and that all numbers except times are equal. */
 void studies_assert_same(const char *a, const char *b);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PyTorch files made by hand, so that tests need no PyTorch: the bytes that torch.save writes, with holes to put bad
- * things into. */
+/* PyTorch files made by hand, so that tests need no PyTorch: the bytes that torch.save writes, with gaps for bad
+ * content. */
 #ifndef RMIL_TEST_TORCH_FILES_H
 #define RMIL_TEST_TORCH_FILES_H
 
@@ -58,7 +58,7 @@ static inline void begin_dict(GByteArray *out) {
 
 static inline void end_dict(GByteArray *out) { add(out, "u."); }
 
-/* One entry per name, data pair; compressed only when asked to. */
+/* One entry per name, data pair; compressed only on request. */
 static inline GByteArray *make_zip(const char *const *names, GByteArray *const *contents, int count, gboolean compressed) {
     zip_error_t error;
     zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
@@ -81,7 +81,7 @@ static inline GByteArray *make_zip(const char *const *names, GByteArray *const *
     return out;
 }
 
-/* The older form: magic number, version, machine, object, keys, then each storage with its count in front. */
+/* The older form: magic number, version, machine, object, keys, then each storage after its count. */
 static inline GByteArray *make_legacy(const GByteArray *object, const char *key, guint64 count, const void *data, gsize bytes) {
     static const guint8 start[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     GByteArray *out = g_byte_array_new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a page can do beside being read: print whole, say that a table scrolls, enlarge a picture. Without it nothing is missing.
+// Extras of a page: print it whole, say that a table scrolls, enlarge a picture. Everything can be read without them.
 'use strict';
 
 // Folded parts are printed, too.
@@ -12,13 +12,13 @@ addEventListener('afterprint', () => {
     for (const part of unfolded) part.open = false;
 });
 
-// A table that is wider than its place says so.
+// Says so where a table is wider than its space.
 const watch = new ResizeObserver((entries) => {
     for (const { target } of entries) target.previousElementSibling.classList.toggle('wide', target.scrollWidth > target.clientWidth + 1);
 });
 for (const table of document.querySelectorAll('.scroll')) watch.observe(table);
 
-// A picture in the whole window: wheel, pinch, buttons or + and − enlarge it, dragging and arrow keys move it.
+// A picture that fills the window: wheel, pinch, buttons or + and − zoom; dragging and arrow keys move it.
 function enlarge(button) {
     const picture = button.querySelector('img'), viewer = document.createElement('dialog');
     viewer.className = 'viewer';
