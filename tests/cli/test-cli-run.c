@@ -72,7 +72,7 @@ static void test_fewer_seeds(void) {
     command_run(&o, root, "run", "cohort/cohort.csv", "-o", "run", "--epochs", "3", "--heatmaps", "3", "--methods", "rank", "--json", NULL);
     command_expect(&o, 0, "rank/1 (not among the methods, seeds and splits of this run)");
     g_autofree char *page = test_bytes(root, "run/report.html", NULL);
-    g_assert_null(strstr(page, "seeds, each alone"));
+    g_assert_null(strstr(page, "data-name=\"trainings\""));
     g_assert_null(strstr(page, "AB-MIL"));
     g_assert_false(test_exists(root, "run/heatmaps/abmil")); /* pictures of other methods go */
     g_assert_false(test_exists(root, "run/runs/abmil"));     /* folders, too, but for one that the record has no training of */
@@ -381,7 +381,7 @@ static void test_predict_run(void) {
     g_assert_nonnull(strstr(o.out, "abmil, mean of 2 models"));
     /* the report says of its pictures that they are of the same models as the table */
     g_autofree char *page = test_bytes(root, "run/report.html", NULL);
-    g_assert_nonnull(strstr(page, "mean attention of the same models"));
+    g_assert_nonnull(strstr(page, "Each heat map averages the attention of the models"));
 }
 
 /* Folders, patterns and tables; names that clash; a second call adds; one page lists all. */
