@@ -32,7 +32,7 @@ static void question(const RmilStudyReport *study, GString *out) {
             if (g_ascii_islower(words[1])) *words = g_ascii_tolower(*words); /* not "AUROC" */
             g_string_append_printf(text, "%sthe %s (%u values)", a ? " and " : "", words, axis->values->len);
         }
-        g_string_append(text, ", of ");
+        g_string_append(text, " for ");
         list_methods(study, text);
         g_string_append_c(text, '?');
     }
