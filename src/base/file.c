@@ -88,16 +88,20 @@ static char *create_part(const char *folder, const char *prefix) {
 }
 
 char *rmil_file_begin(const char *path, GError **error) {
-    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
-    if (g_mkdir_with_parents(folder, 0777) != 0) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-        return NULL;
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path), *prefix = part_prefix(name), *temporary = NULL;
+    gboolean made = FALSE;
+    /* Another process may remove the folder while it is empty, as a shard does after its last checkpoint. GLib says ENOTDIR if that happens
+     * while it looks. */
+    for (int i = 0; !temporary && i < TRIES; i++) {
+        made = g_mkdir_with_parents(folder, 0777) == 0;
+        if (made && i == 0) remove_leftovers(folder, prefix);
+        if (made) temporary = create_part(folder, prefix);
+        if (!temporary && errno != ENOENT && (made || errno != ENOTDIR)) break;
     }
-    g_autofree char *prefix = part_prefix(name);
-    remove_leftovers(folder, prefix);
-    char *temporary = create_part(folder, prefix);
-    if (!temporary) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", path, g_strerror(errno));
-    return temporary;
+    if (!temporary)
+        rmil_fail(error, RMIL_ERROR_IO, made ? "%s: cannot be written: %s" : "%s: cannot make the folder: %s", made ? path : folder,
+                  g_strerror(errno));
+    return g_steal_pointer(&temporary);
 }
 
 static gboolean sync_path(const char *path, int flags) {

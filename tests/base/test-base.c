@@ -359,6 +359,28 @@ static void test_sweep(void) {
     rmil_file_abandon(g_steal_pointer(&own));
 }
 
+/* A folder that others remove whenever it is empty: every file is written. */
+static gint removing;
+static gpointer remove_empty(gpointer folder) {
+    for (; g_atomic_int_get(&removing); g_usleep(20)) g_rmdir(folder);
+    return NULL;
+}
+
+static void test_folder_goes(void) {
+    g_autofree char *root = test_folder(), *folder = g_build_filename(root, "passing", NULL),
+                    *path = g_build_filename(folder, "file", NULL);
+    GError *error = NULL;
+    g_atomic_int_set(&removing, TRUE);
+    GThread *thread = g_thread_new("remove", remove_empty, folder);
+    for (int i = 0; i < 3000; i++) {
+        rmil_file_write(path, "x", 1, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(g_unlink(path), ==, 0);
+    }
+    g_atomic_int_set(&removing, FALSE);
+    g_thread_join(thread);
+}
+
 static gpointer let_go(gpointer lock) {
     rmil_lock_free(lock);
     return NULL;
@@ -448,6 +470,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/base/table/formulas", test_formulas);
     g_test_add_func("/base/table/pipe", test_pipe);
     g_test_add_func("/base/json", test_json);
+    g_test_add_func("/base/folder-goes", test_folder_goes);
     g_test_add_func("/base/lock-let-go", test_lock_let_go);
     g_test_add_func("/base/lock-of-the-dead", test_lock_of_the_dead);
     g_test_add_func("/base/table/put", test_table_put);
