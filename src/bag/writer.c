@@ -119,10 +119,8 @@ static RmilBag *copy_meta(const RmilBag *meta, GError **error) {
 
 static gboolean open_partial(RmilBagWriter *writer, GError **error) {
     g_autofree char *folder = g_path_get_dirname(writer->path);
-    if (g_mkdir_with_parents(folder, 0777) != 0)
-        return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-    writer->descriptor = open(writer->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link could lead to any file */
-    if (writer->descriptor < 0) return rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be written: %s", writer->partial, g_strerror(errno));
+    writer->descriptor = rmil_create_in(folder, writer->partial, O_RDWR, writer->partial, error);
+    if (writer->descriptor < 0) return FALSE;
     if (flock(writer->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return rmil_fail(error, RMIL_ERROR_IO, "%s: is being written by another process: wait until it has ended", writer->partial);
     return TRUE;

@@ -22,6 +22,9 @@ void rmil_free(void *memory);
 /* Like rmil_file_read, but also reads a pipe to its end. */
 char *rmil_stream_read(const char *path, gsize limit, gsize *size, GError **error);
 
+/* Opens a file of the folder with O_CREAT and the flags, never through a link, and makes the folder; again if another process removes that
+ * while it is empty, as one does that has ended its work there. shown: the path in the message. −1: IO, and errno. */
+int rmil_create_in(const char *folder, const char *path, int flags, const char *shown, GError **error);
 /* Reads complete blocks of an open file, even if calls are interrupted. FALSE: errno has the reason; ENODATA: the file ends there. */
 gboolean rmil_read_at(int descriptor, void *data, int64_t size, int64_t offset);
 gboolean rmil_write_at(int descriptor, const void *data, int64_t size, int64_t offset);

@@ -71,37 +71,42 @@ void rmil_folder_sweep(const char *folder) {
     g_dir_close(dir);
 }
 
-/* A new file with an unused name: an existing file, or a link that somebody planted, is left alone. */
-static char *create_part(const char *folder, const char *prefix) {
-    static gint counter;
+int rmil_create_in(const char *folder, const char *path, int flags, const char *shown, GError **error) {
+    gboolean made = FALSE;
+    int file = -1;
+    /* GLib says ENOTDIR if the folder is removed while it looks. */
     for (int i = 0; i < TRIES; i++) {
+        made = g_mkdir_with_parents(folder, 0777) == 0;
+        if (made) file = open(path, flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); /* a link could lead to any file */
+        if (file >= 0) return file;
+        if (errno != ENOENT && (made || errno != ENOTDIR)) break;
+    }
+    const int reason = errno;
+    rmil_fail(error, RMIL_ERROR_IO, made ? "%s: cannot be written: %s" : "%s: cannot make the folder: %s", made ? shown : folder,
+              g_strerror(reason));
+    errno = reason;
+    return -1;
+}
+
+char *rmil_file_begin(const char *path, GError **error) {
+    static gint counter;
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path), *prefix = part_prefix(name);
+    remove_leftovers(folder, prefix);
+    for (int i = 0;; i++) { /* an unused name: an existing file, or a link that somebody planted, is left alone */
         g_autofree char *part = g_strdup_printf("%s%ld-%d.part", prefix, (long)getpid(), g_atomic_int_add(&counter, 1));
         g_autofree char *temporary = g_build_filename(folder, part, NULL);
-        int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        GError *reason = NULL;
+        const int file = rmil_create_in(folder, temporary, O_WRONLY | O_EXCL, path, &reason);
         if (file >= 0) {
             close(file);
             return g_steal_pointer(&temporary);
         }
-        if (errno != EEXIST) break;
+        if (errno != EEXIST || i == TRIES) {
+            g_propagate_error(error, reason);
+            return NULL;
+        }
+        g_clear_error(&reason);
     }
-    return NULL;
-}
-
-char *rmil_file_begin(const char *path, GError **error) {
-    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path), *prefix = part_prefix(name), *temporary = NULL;
-    gboolean made = FALSE;
-    /* Another process may remove the folder while it is empty, as a shard does after its last checkpoint. GLib says ENOTDIR if that happens
-     * while it looks. */
-    for (int i = 0; !temporary && i < TRIES; i++) {
-        made = g_mkdir_with_parents(folder, 0777) == 0;
-        if (made && i == 0) remove_leftovers(folder, prefix);
-        if (made) temporary = create_part(folder, prefix);
-        if (!temporary && errno != ENOENT && (made || errno != ENOTDIR)) break;
-    }
-    if (!temporary)
-        rmil_fail(error, RMIL_ERROR_IO, made ? "%s: cannot be written: %s" : "%s: cannot make the folder: %s", made ? path : folder,
-                  g_strerror(errno));
-    return g_steal_pointer(&temporary);
 }
 
 static gboolean sync_path(const char *path, int flags) {

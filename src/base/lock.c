@@ -107,16 +107,6 @@ static int try_for_a_while(int file, gboolean shared) {
     return reason;
 }
 
-static int open_file(const char *folder, const char *path, GError **error) {
-    if (g_mkdir_with_parents(folder, 0777) != 0) {
-        rmil_fail(error, RMIL_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
-        return -1;
-    }
-    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (file < 0) rmil_fail(error, RMIL_ERROR_IO, "%s: cannot be opened: %s", path, g_strerror(errno));
-    return file;
-}
-
 static gboolean is_held(int reason) { return reason == EAGAIN || reason == EACCES; }
 
 static void refuse(const char *folder, int file, const char *how, GError **error) {
@@ -143,7 +133,7 @@ RmilLock *rmil_lock_take(const char *folder, const char *name, RmilLockMode mode
                          GError **error) {
     g_autofree char *path = g_build_filename(folder, name, NULL);
     for (;;) {
-        const int file = open_file(folder, path, error);
+        const int file = rmil_create_in(folder, path, O_RDWR, path, error);
         if (file < 0) return NULL;
         int reason = try_for_a_while(file, FALSE);
         if (is_held(reason) && mode == RMIL_LOCK_TRY) {
@@ -182,7 +172,7 @@ RmilLock *rmil_lock_share(const char *folder, const char *name, const char *term
     enum { TRIES = 50, PAUSE = 20000 }; /* the first one locks it exclusively for a moment, to write the terms; one second, in µs */
     g_autofree char *path = g_build_filename(folder, name, NULL);
     for (int i = 0;; i++) {
-        const int file = open_file(folder, path, error);
+        const int file = rmil_create_in(folder, path, O_RDWR, path, error);
         if (file < 0) return NULL;
         const gboolean first = try_lock(file, FALSE, FALSE) == 0;
         if (first) introduce(file, what, terms);

@@ -253,9 +253,11 @@ static char *slides_of(int64_t slides, int64_t patients) {
     return g_strdup_printf("%" G_GINT64_FORMAT " slides%s", slides, of);
 }
 
+/* A line for each class; a single box is wide enough for all in one. */
 static void add_counts(GStrvBuilder *lines, const RmilFlow *flow, const char *counts) {
-    g_auto(GStrv) parts = g_strsplit(counts ? counts : "", flow->n == 1 ? "\n" : ", ", -1);
-    for (int c = 0; counts && parts[c]; c++) g_strv_builder_add(lines, parts[c]);
+    if (!counts) return;
+    g_auto(GStrv) parts = g_strsplit(counts, ", ", flow->n == 1 ? 1 : -1);
+    g_strv_builder_addv(lines, (const char **)parts);
 }
 
 static void set_boxes(const RmilFlow *flow, GString *svg, GString *words, int y, int *bottom) {

@@ -21,7 +21,8 @@ static void cut_row(RmilReport *report, const char *title, const RmilDecision *d
 /* The cut-offs of several trainings, and how few validation slides each rests on. */
 static void say_trainings(RmilReport *report) {
     enum { FEW = 20 };
-    const GPtrArray *seeds = rmil_report_reference(report)->method->seeds;
+    const RmilMethodSummary *best = rmil_report_reference(report);
+    const GPtrArray *seeds = best->method->seeds;
     double low = INFINITY, high = -INFINITY;
     int64_t positives = G_MAXINT64, negatives = G_MAXINT64;
     for (guint s = 0; s < seeds->len; s++) {
@@ -31,13 +32,13 @@ static void say_trainings(RmilReport *report) {
     }
     if (seeds->len > 1)
         rmil_html(report->out,
-                  " It is the mean of the cut-offs of %u trainings, %.3f to %.3f, and is applied to the averaged probabilities.",
-                  seeds->len, low, high);
+                  " It is the mean of the cut-offs of %u trainings, %.3f to %.3f, and is applied to the %s.", seeds->len, low, high,
+                  best->tests == RMIL_TESTS_SAME ? "averaged probabilities" : "pooled probabilities");
     if (MIN(positives, negatives) < FEW)
         rmil_html(report->out,
-                  " %s validation set has only %" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT
+                  " %s %" G_GINT64_FORMAT " positive and %" G_GINT64_FORMAT
                   " negative slides: with others the cut-off could be quite different.",
-                  seeds->len > 1 ? "The smallest" : "The", positives, negatives);
+                  seeds->len > 1 ? "Validation sets have as few as" : "The validation set has only", positives, negatives);
 }
 
 /* Says how the cut-off was chosen. */
@@ -107,8 +108,9 @@ static void say_calibration(RmilReport *report, RmilMethodOutcome *const *outcom
             rmil_html(report->out,
                       "<p class=\"soft\">%s has no calibrated row: %d of %u trainings could not be calibrated, because %s.</p>\n",
                       method->title, without, method->seeds->len,
-                      one_class ? "their validation slides are all of one class"
-                                : "the model separates its validation slides perfectly or not at all");
+                      one_class == 0         ? "the model separates its validation slides perfectly or not at all"
+                      : one_class == without ? "their validation slides are all of one class"
+                                             : "the validation slides are all of one class, or the model separates them perfectly or not at all");
         else if (outcomes[m]->calibrated && brier[m][1] > brier[m][0])
             rmil_html(report->out, "<p class=\"soft\">Calibration did not improve the Brier score of %s: %.3f before, %.3f after.</p>\n",
                       method->title, brier[m][0], brier[m][1]);

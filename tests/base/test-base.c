@@ -359,7 +359,7 @@ static void test_sweep(void) {
     rmil_file_abandon(g_steal_pointer(&own));
 }
 
-/* A folder that others remove whenever it is empty: every file is written. */
+/* A folder that others remove whenever it is empty: every file is written, every lock taken. */
 static gint removing;
 static gpointer remove_empty(gpointer folder) {
     for (; g_atomic_int_get(&removing); g_usleep(20)) g_rmdir(folder);
@@ -376,6 +376,9 @@ static void test_folder_goes(void) {
         rmil_file_write(path, "x", 1, &error);
         g_assert_no_error(error);
         g_assert_cmpint(g_unlink(path), ==, 0);
+        RmilLock *lock = rmil_lock_take(folder, ".claim", RMIL_LOCK_TRY, "a test", NULL, &error);
+        g_assert_no_error(error);
+        rmil_lock_free(lock);
     }
     g_atomic_int_set(&removing, FALSE);
     g_thread_join(thread);

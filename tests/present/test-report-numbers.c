@@ -389,7 +389,7 @@ static void test_calibrated(void) {
         "Rank induction has no calibrated row: %d of %d trainings could not be calibrated, because the model separates its validation slides",
         SEEDS, SEEDS);
     page_has(made->page, none);
-    page_has(made->page, "has only 3 positive and 4 negative slides: with others the cut-off could be quite different.");
+    page_has(made->page, "Validation sets have as few as 3 positive and 4 negative slides: with others the cut-off could be quite different.");
 }
 
 /* Slides that share a patient: the highest of a patient's slides is the patient's, with exact intervals of patients; those of slides are
