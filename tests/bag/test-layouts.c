@@ -1,44 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py), and broken ones. */
-#include "tensors/torch-files.h"
-#include "make.h"
+/* Feature files as other tools lay them out (tests/bag/layouts.py writes the same with h5py). */
+#include "layouts.h"
 
 #include <math.h>
 #include <string.h>
-
-typedef struct {
-    char *folder, *path;
-    hid_t file;
-    RmilBag *bag; /* what the files are made from */
-} Fixture;
-
-#define COUNT 50
-#define DIM 24
-
-static void set_up(Fixture *f, gconstpointer data) {
-    f->folder = test_folder();
-    f->path = g_build_filename(f->folder, "slide_1.h5", NULL);
-    f->file = H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    f->bag = make_bag(COUNT, DIM, RMIL_FLOAT32);
-}
-
-static void tear_down(Fixture *f, gconstpointer data) {
-    rmil_bag_free(f->bag);
-    g_free(f->folder);
-    g_free(f->path);
-}
-
-static hid_t put(Fixture *f, const char *name, hid_t type, hid_t memory, hsize_t rows, hsize_t columns, hsize_t chunk, unsigned gzip,
-                 const void *values) {
-    hsize_t dims[2] = {rows, columns};
-    return make_dataset(f->file, name, type, memory, 2, dims, chunk, gzip, values);
-}
-
-static void put_features(Fixture *f, const char *name, hsize_t chunk, unsigned gzip) {
-    H5Dclose(put(f, name, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, COUNT, DIM, chunk, gzip, f->bag->features));
-}
-
-static hid_t put_coords(Fixture *f) { return put(f, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT, 2, 1, 0, f->bag->coords); }
 
 static RmilBag *read_file(Fixture *f) {
     GError *error = NULL;
@@ -71,18 +36,6 @@ static void test_clam(Fixture *f, gconstpointer data) {
     g_assert_true(memcmp(bag->coords, f->bag->coords, COUNT * 16) == 0);
     g_assert_cmpfloat(bag->patch_size, ==, 256);
     g_assert_cmpfloat(bag->patch_size_level0, ==, 1024);
-}
-
-static void put_trident(Fixture *f) {
-    hid_t coords = put_coords(f);
-    make_number(coords, "patch_size", 224);
-    make_number(coords, "patch_size_level0", 448);
-    make_number(coords, "level0_magnification", 40);
-    make_number(coords, "target_magnification", 20);
-    make_number(coords, "level0_width", 60000);
-    make_number(coords, "level0_height", 50000);
-    make_text(coords, "name", "slide_1");
-    H5Dclose(coords);
 }
 
 static void test_trident(Fixture *f, gconstpointer gzip) {
@@ -125,45 +78,6 @@ static void test_features_alone(Fixture *f, gconstpointer name) {
 }
 
 /* -- filters --------------------------------------------------------------------------------------------------------------- */
-static size_t same(unsigned flags, size_t n, const unsigned *parameters, size_t size, size_t *allocated, void **buffer) { return size; }
-
-/* A dataset of one chunk that holds `bytes` as they are, through filter `id`. */
-static void put_filtered(Fixture *f, int id, const void *bytes, size_t size) {
-    hsize_t dims[2] = {COUNT, DIM};
-    const unsigned parameters[] = {4, 0x0105, COUNT * DIM * 4};
-    const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, id, 1, 1, "a test's", NULL, NULL, same}; /* while the file is made */
-    g_assert_true(H5Zregister(&filter) >= 0);
-    hid_t space = H5Screate_simple(2, dims, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_chunk(creation, 2, dims);
-    g_assert_true(H5Pset_filter(creation, id, H5Z_FLAG_OPTIONAL, 3, parameters) >= 0);
-    hid_t data = H5Dcreate2(f->file, "features", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    g_assert_true(H5Dwrite_chunk(data, H5P_DEFAULT, 0, (hsize_t[]){0, 0}, size, bytes) >= 0);
-    H5Dclose(data);
-    H5Pclose(creation);
-    H5Sclose(space);
-    H5Fclose(f->file);
-    g_assert_true(H5Zunregister(id) >= 0);
-    f->file = H5Fopen(f->path, H5F_ACC_RDWR, H5P_DEFAULT);
-}
-
-/* LZF: literals, and copies of what repeats with a period of `period` bytes. */
-static GByteArray *make_lzf(const guint8 *bytes, size_t size, size_t period) {
-    GByteArray *out = g_byte_array_new();
-    for (size_t at = 0, length; at < size; at += length) {
-        for (length = 0; at >= period && at + length < size && length < 264 && bytes[at + length] == bytes[at + length - period];) length++;
-        if (length < 3) {
-            length = MIN(size - at, 5);
-            add_byte(out, (guint8)(length - 1));
-            g_byte_array_append(out, bytes + at, (guint)length);
-            continue;
-        }
-        const guint8 far = (guint8)((period - 1) >> 8);
-        add_byte(out, (guint8)(MIN(length - 2, 7) << 5 | far));
-        if (length >= 9) add_byte(out, (guint8)(length - 9));
-        add_byte(out, (guint8)((period - 1) & 255));
-    }
-    return out;
-}
 
 static void test_lzf(Fixture *f, gconstpointer period) {
     const size_t size = COUNT * DIM * 4, step = GPOINTER_TO_SIZE(period);
@@ -175,19 +89,6 @@ static void test_lzf(Fixture *f, gconstpointer period) {
     H5Dclose(put_coords(f));
     g_autoptr(RmilBag) bag = read_file(f);
 }
-
-static void lzf_cut(Fixture *f) {
-    g_autoptr(GByteArray) packed = make_lzf(f->bag->features, COUNT * DIM * 4, 4);
-    put_filtered(f, 32000, packed->data, packed->len - 3);
-}
-static void lzf_too_far(Fixture *f) {
-    put_filtered(f, 32000,
-                 "\0a\x3f\xff"
-                 "aaaaaaaaaaaaaaaaaaaaaaaa",
-                 28);
-}
-static void filtered_zstd(Fixture *f) { put_filtered(f, 32015, f->bag->features, 100); }
-static void filtered_unknown(Fixture *f) { put_filtered(f, 31999, f->bag->features, 100); }
 
 static void test_doubles(Fixture *f, gconstpointer data) {
     H5Dclose(put(f, "features", H5T_IEEE_F64BE, H5T_NATIVE_FLOAT, COUNT, DIM, 0, 0, f->bag->features));
@@ -224,19 +125,6 @@ static void test_stamp(Fixture *f, gconstpointer historic) {
         g_assert_cmpfloat(both[k]->patch_size_level0, ==, 1024);
         g_assert_true(memcmp(both[k]->coords, f->bag->coords, COUNT * 16) == 0);
     }
-}
-
-static void put_patch(hid_t file, int column, int row, hid_t type, const float *feature, int dim, unsigned gzip) {
-    g_autofree char *name = g_strdup_printf("%d_%d", column, row);
-    hsize_t dims[1] = {(hsize_t)dim};
-    hid_t data = make_dataset(file, name, type, H5T_NATIVE_FLOAT, 1, dims, gzip ? dims[0] : 0, gzip, feature);
-    make_number(data, "col", column);
-    make_number(data, "row", row);
-    make_number(data, "x_min", column * 448);
-    make_number(data, "y_min", row * 448);
-    make_number(data, "x_max", column * 448 + 448);
-    make_number(data, "y_max", row * 448 + 440);
-    H5Dclose(data);
 }
 
 static void test_patches(Fixture *f, gconstpointer gzip) {
@@ -408,281 +296,6 @@ static void test_spacing(Fixture *f, gconstpointer data) {
     g_assert_cmpfloat(other->patch_size_level0, ==, 0);
 }
 
-/* -- broken files ------------------------------------------------------------------------------------------------------- */
-typedef void (*Breaker)(Fixture *f);
-static void no_datasets(Fixture *f) {}
-static void one_axis(Fixture *f) {
-    hsize_t dims[1] = {COUNT};
-    H5Dclose(make_dataset(f->file, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, 0, 0, f->bag->features));
-}
-static void no_patches(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 0, DIM, 0, 0, NULL)); }
-static void integers(Fixture *f) { H5Dclose(put(f, "features", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords)); }
-static void text(Fixture *f) {
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Dclose(put(f, "features", type, type, COUNT, 2, 0, 0, f->bag->features));
-    H5Tclose(type);
-}
-static void too_wide(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, 70000, 1, 1, NULL)); }
-static void unwritten(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000, 60000, 100, 1, NULL)); }
-static void fewer_coords(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    H5Dclose(put(f, "coords", H5T_STD_I64LE, H5T_NATIVE_INT64, COUNT - 1, 2, 0, 0, f->bag->coords));
-}
-static void float_coords(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    H5Dclose(put(f, "coords", H5T_IEEE_F64LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords));
-}
-static void outside(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    f->bag->coords[9] = 50000;
-    put_trident(f);
-}
-static void many_labels(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    H5Dclose(put_coords(f));
-    H5Dclose(put(f, "patch_labels", H5T_STD_U8LE, H5T_NATIVE_INT64, COUNT, 2, 0, 0, f->bag->coords));
-}
-static void other_labels(Fixture *f) {
-    hsize_t dims[1] = {COUNT};
-    f->bag->patch_labels[6] = 3;
-    put_features(f, "features", 0, 0);
-    H5Dclose(put_coords(f));
-    H5Dclose(make_dataset(f->file, "patch_labels", H5T_STD_I64LE, H5T_NATIVE_UINT8, 1, dims, 0, 0, f->bag->patch_labels));
-}
-static void absurd_coords(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    f->bag->coords[9] = INT64_MIN;
-    H5Dclose(put_coords(f));
-}
-static void negative_size(Fixture *f) {
-    put_features(f, "features", 0, 0);
-    hid_t coords = put_coords(f);
-    make_number(coords, "patch_size_level0", -448);
-    H5Dclose(coords);
-}
-static void odd_tissue(Fixture *f) {
-    const float tissue[COUNT] = {0, 0.5f, 1, 1.5f};
-    hsize_t dims[1] = {COUNT};
-    put_features(f, "features", 0, 0);
-    H5Dclose(put_coords(f));
-    H5Dclose(make_dataset(f->file, "tissue", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, 0, 0, tissue));
-}
-static void large_chunks(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000, 60000, 5000, 0, NULL)); }
-static void immense(Fixture *f) { H5Dclose(put(f, "features", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 9000000000, 60000, 100, 1, NULL)); }
-static void group(Fixture *f) { H5Gclose(H5Gcreate2(f->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); }
-static void linked(Fixture *f) { H5Lcreate_external("/etc/hostname", "/x", f->file, "features", H5P_DEFAULT, H5P_DEFAULT); }
-static void stamp_untold(Fixture *f) {
-    put_features(f, "feats", 0, 0);
-    H5Dclose(put_coords(f));
-}
-static void stamp_slide(Fixture *f) {
-    stamp_untold(f);
-    make_text(f->file, "feat_type", "slide");
-}
-static void uneven_patches(Fixture *f) {
-    put_patch(f->file, 1, 1, H5T_IEEE_F32LE, f->bag->features, DIM, 0);
-    put_patch(f->file, 2, 1, H5T_IEEE_F32LE, f->bag->features, DIM - 1, 0);
-}
-static void placeless_patch(Fixture *f) {
-    put_patch(f->file, 1, 1, H5T_IEEE_F32LE, f->bag->features, DIM, 0);
-    H5Dclose(put(f, "2_1", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, DIM, 0, 0, f->bag->features));
-}
-static void image_patch(Fixture *f) {
-    hsize_t dims[3] = {4, 4, 3};
-    hid_t data = make_dataset(f->file, "0_0", H5T_STD_U8LE, H5T_NATIVE_UINT8, 3, dims, 0, 0, f->bag->coords);
-    make_number(data, "x_min", 0);
-    H5Dclose(data);
-}
-
-static void test_broken(void) {
-    const struct {
-        Breaker make;
-        RmilErrorCode code;
-        const char *message;
-    } cases[] = {
-        {no_datasets, RMIL_ERROR_FORMAT, "is not a feature file that rankmil knows (docs/formats.md): there is no dataset /features"},
-        {lzf_cut, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
-        {lzf_too_far, RMIL_ERROR_IO, "/features cannot be read: its data are damaged"},
-        {filtered_zstd, RMIL_ERROR_FORMAT, "/features is compressed with zstd (HDF5 filter 32015), which is not installed here"},
-        {filtered_unknown, RMIL_ERROR_FORMAT, "(HDF5 filter 31999), which is not installed here"},
-        {one_axis, RMIL_ERROR_FORMAT, "/features has 1 axes"},
-        {no_patches, RMIL_ERROR_DATA, "/features holds no patches"},
-        {integers, RMIL_ERROR_FORMAT, "/features contains integers; features must be float16 or float32"},
-        {text, RMIL_ERROR_FORMAT, "/features does not contain numbers"},
-        {too_wide, RMIL_ERROR_FORMAT, "/features is incomplete"},
-        {unwritten, RMIL_ERROR_FORMAT, "/features is incomplete"},
-        {fewer_coords, RMIL_ERROR_FORMAT, "/coords has 49 rows, but the features have 50"},
-        {float_coords, RMIL_ERROR_FORMAT, "/coords does not contain integers"},
-        {outside, RMIL_ERROR_FORMAT,
-         "patch 4 at (1802, 50000) lies outside the slide of 60000 × 50000 px: coordinates must be level-0 pixels"},
-        {absurd_coords, RMIL_ERROR_FORMAT, "/coords: patch 4 has coordinates that no slide can have: they must be level-0 pixels"},
-        {negative_size, RMIL_ERROR_FORMAT, "/coords: its attribute patch_size_level0 is -448; it must not be negative"},
-        {odd_tissue, RMIL_ERROR_FORMAT, "/tissue of patch 3 is 1.5, not a fraction from 0 to 1"},
-        {large_chunks, RMIL_ERROR_FORMAT, "/features is stored in chunks of more than 1 GiB"},
-        {immense, RMIL_ERROR_FORMAT, "/features claims to hold more than 64 TiB: the file is damaged"},
-        {group, RMIL_ERROR_FORMAT, "/features is not a dataset (a group, for instance), or is damaged"},
-        {many_labels, RMIL_ERROR_FORMAT, "/patch_labels has 100 values, but 50 are expected"},
-        {other_labels, RMIL_ERROR_FORMAT, "/patch_labels of patch 6 is 3, not 0 or 1"},
-        {linked, RMIL_ERROR_FORMAT, "/features is a link, which rankmil does not follow"},
-        {stamp_untold, RMIL_ERROR_FORMAT, "does not say the size of its tiles"},
-        {stamp_slide, RMIL_ERROR_DATA, "contains features of kind \"slide\""},
-        {uneven_patches, RMIL_ERROR_FORMAT, "/2_1 has 23 columns, but the patches before it have 24"},
-        {placeless_patch, RMIL_ERROR_FORMAT, "/2_1 has no usable attribute x_min"},
-        {image_patch, RMIL_ERROR_FORMAT, "/0_0 is not one feature vector per patch (images and regions are not supported)"},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        Fixture f;
-        set_up(&f, NULL);
-        cases[i].make(&f);
-        H5Fclose(f.file);
-        GError *error = NULL;
-        g_assert_null(rmil_bag_read(f.path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-        g_assert_nonnull(strstr(error->message, "slide_1.h5"));
-        test_error(&error, cases[i].code, cases[i].message);
-        tear_down(&f, NULL);
-    }
-}
-
-/* -- PyTorch files --------------------------------------------------------------------------------------------------------- */
-static void write_tensors(const char *path, const GByteArray *pickle, const void *numbers, guint size) {
-    GByteArray *data = g_byte_array_new();
-    g_byte_array_append(data, numbers, size);
-    const char *const names[] = {"archive/data.pkl", "archive/data/0"};
-    GByteArray *const contents[] = {(GByteArray *)pickle, data};
-    g_autoptr(GByteArray) zip = make_zip(names, contents, 2, FALSE);
-    g_assert_true(g_file_set_contents(path, (const char *)zip->data, zip->len, NULL));
-    g_byte_array_unref(data);
-}
-
-static GByteArray *one_tensor(const char *type, int64_t count, int rank, const int64_t *shape) {
-    GByteArray *pickle = g_byte_array_new();
-    int64_t strides[4], stride = 1;
-    for (int i = rank - 1; i >= 0; i--) {
-        strides[i] = stride;
-        stride *= shape[i];
-    }
-    add_byte(pickle, 0x80);
-    add_byte(pickle, 2);
-    add_tensor(pickle, type, "0", count, FALSE, 0, rank, shape, strides);
-    add(pickle, ".");
-    return pickle;
-}
-
-static void refuse_tensor(const char *path, GByteArray *pickle, const float *numbers, const char *message) {
-    GError *error = NULL;
-    write_tensors(path, pickle, numbers, 12 * sizeof *numbers);
-    g_assert_null(rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-    g_assert_nonnull(error);
-    g_assert_nonnull(strstr(error->message, "bad.pt: "));
-    if (!strstr(error->message, message)) g_error("expected \"%s\", got \"%s\"", message, error->message);
-    g_clear_error(&error);
-    g_byte_array_unref(pickle);
-}
-
-static void test_broken_tensors(void) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "bad.pt", NULL);
-    const float good[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-    float infinite[12];
-    memcpy(infinite, good, sizeof good);
-    infinite[7] = INFINITY;
-    GByteArray *hostile = g_byte_array_new();
-    add(hostile, "cos\nsystem\n(");
-    add_text(hostile, "true");
-    add(hostile, "tR.");
-    refuse_tensor(
-        path, hostile, good,
-        "contains an object of the kind os.system, which is not a tensor, and rankmil never runs anything in a file: save the features "
-        "as torch.save(features, path)");
-    refuse_tensor(path, one_tensor("FloatStorage", 12, 1, (const int64_t[]){12}), good, "the tensor has 1 axes");
-    refuse_tensor(path, one_tensor("FloatStorage", 12, 3, (const int64_t[]){2, 2, 3}), good, "the tensor has 3 axes");
-    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){0, 3}), good, "holds no patches");
-    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 0}), good, "has no columns");
-    refuse_tensor(path, one_tensor("IntStorage", 12, 2, (const int64_t[]){4, 3}), good,
-                  "holds I32; features must be floating-point "
-                  "numbers");
-    refuse_tensor(path, one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3}), infinite, "patch 2, column 1 is infinite");
-    refuse_tensor(path, one_tensor("FloatStorage", INT64_C(1) << 40, 2, (const int64_t[]){INT64_C(1) << 30, 1024}), good,
-                  "storage 0 has 48 bytes, but the pickle says ");
-    GByteArray *empty = g_byte_array_new();
-    begin_dict(empty);
-    end_dict(empty);
-    refuse_tensor(path, empty, good, "is neither a tensor of features nor a dictionary with \"features\"");
-    GByteArray *list = g_byte_array_new(); /* [tensor] */
-    add(list, "](");
-    add_tensor(list, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){4, 3}, (const int64_t[]){3, 1});
-    add(list, "e.");
-    refuse_tensor(path, list, good, "contains a list, which is not a tensor, and rankmil never runs anything in a file: ");
-    GByteArray *places = g_byte_array_new(); /* coordinates that are neither a tensor nor an array are not left out in silence */
-    begin_dict(places);
-    add_text(places, "features");
-    add_tensor(places, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){4, 3}, (const int64_t[]){3, 1});
-    add_text(places, "coords");
-    add(places, "]");
-    end_dict(places);
-    refuse_tensor(path, places, good, "its \"coords\" is a list");
-    /* cut anywhere */
-    GError *error = NULL;
-    g_autoptr(GByteArray) pickle = one_tensor("FloatStorage", 12, 2, (const int64_t[]){4, 3});
-    write_tensors(path, pickle, good, sizeof good);
-    g_autofree char *bytes = NULL;
-    gsize size;
-    g_assert_true(g_file_get_contents(path, &bytes, &size, NULL));
-    for (gsize cut = 0; cut < size; cut += 7) {
-        g_assert_true(g_file_set_contents(path, bytes, (gssize)cut, NULL));
-        g_assert_null(rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-        test_error(&error, RMIL_ERROR_FORMAT, "bad.pt: ");
-    }
-}
-
-static void test_dictionary(void) {
-    g_autofree char *folder = test_folder(), *path = g_build_filename(folder, "both.pt", NULL);
-    const float numbers[12] = {1, 2, 3, 4, 5, 6, 7, 8, 0, 448, 896, 448};
-    for (int wrong = FALSE; wrong <= TRUE; wrong++) {
-        g_autoptr(GByteArray) pickle = g_byte_array_new();
-        begin_dict(pickle);
-        add_text(pickle, "feats");
-        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 0, 2, (const int64_t[]){2, 4}, (const int64_t[]){4, 1});
-        add_text(pickle, "coords");
-        add_tensor(pickle, "FloatStorage", "0", 12, FALSE, 8, 2, wrong ? (const int64_t[]){1, 2} : (const int64_t[]){2, 2},
-                   (const int64_t[]){2, 1});
-        end_dict(pickle);
-        write_tensors(path, pickle, numbers, sizeof numbers);
-        GError *error = NULL;
-        g_autoptr(RmilBag) bag = rmil_bag_read(path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error);
-        if (wrong) {
-            test_error(&error, RMIL_ERROR_FORMAT, "\"coords\" is not patches × 2 for the 2 patches");
-            continue;
-        }
-        g_assert_no_error(error);
-        g_assert_true(memcmp(bag->features, numbers, 32) == 0);
-        const int64_t coords[] = {0, 448, 896, 448};
-        g_assert_true(memcmp(bag->coords, coords, sizeof coords) == 0);
-    }
-}
-
-/* Cut at any place, a file is refused or gives the same numbers; never anything else. */
-static void test_cut(void) {
-    Fixture f;
-    set_up(&f, NULL);
-    H5Fclose(f.file);
-    GError *error = NULL;
-    g_assert_true(rmil_bag_write(f.bag, f.path, FALSE, &error));
-    g_autofree char *bytes = NULL;
-    gsize size;
-    g_assert_true(g_file_get_contents(f.path, &bytes, &size, NULL));
-    for (gsize cut = 0; cut < size; cut += 97) {
-        g_assert_true(g_file_set_contents(f.path, bytes, (gssize)cut, NULL));
-        g_assert_null(rmil_bag_read(f.path, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-        test_error(&error, RMIL_ERROR_FORMAT, "slide_1.h5: ");
-    }
-    g_autofree char *gone = g_build_filename(f.folder, "none.h5", NULL);
-    g_assert_null(rmil_bag_read(gone, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-    test_error(&error, RMIL_ERROR_IO, "none.h5: cannot be opened: No such file");
-    g_assert_null(rmil_bag_read(f.folder, NULL, RMIL_FLOAT32, RMIL_BAG_ALL, &error));
-    test_error(&error, RMIL_ERROR_IO, "is not a regular file");
-    tear_down(&f, NULL);
-}
-
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     const struct {
@@ -712,9 +325,5 @@ int main(int argc, char **argv) {
                  {"/layouts/tensor-and-coordinates", NULL, test_pair},
                  {"/layouts/spacing", NULL, test_spacing}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) g_test_add(cases[i].name, Fixture, cases[i].data, set_up, cases[i].run, tear_down);
-    g_test_add_func("/layouts/broken", test_broken);
-    g_test_add_func("/layouts/broken-tensors", test_broken_tensors);
-    g_test_add_func("/layouts/dictionary-of-tensors", test_dictionary);
-    g_test_add_func("/layouts/cut", test_cut);
     return g_test_run();
 }
